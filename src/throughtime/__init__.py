@@ -1,0 +1,132 @@
+"""Recurrent networks trained by backpropagation through time, with the gradient in plain sight.
+
+    import throughtime as tt
+
+The names below are loaded when they are first used: importing the package costs a few milliseconds
+and loads neither NumPy nor the compiler.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from throughtime.errors import (
+    ArgumentError,
+    CellError,
+    DivergedError,
+    DtypeError,
+    GradientError,
+    InputError,
+    RunError,
+    ShapeError,
+    TextError,
+    ThroughtimeError,
+    TokenError,
+    WorkFailed,
+)
+
+if TYPE_CHECKING:
+    from throughtime.cells.cell import Cell
+    from throughtime.cells.check import check_cell
+    from throughtime.data.corpus import Corpus
+    from throughtime.data.tokenizer import Tokenizer
+    from throughtime.networks.gradients import bptt, check_gradients
+    from throughtime.networks.language_model import LanguageModel
+    from throughtime.networks.layer import GRU, LSTM, RNN, Recurrent
+    from throughtime.networks.sequence_model import SequenceModel
+    from throughtime.optim.adam import Adam
+    from throughtime.optim.clip import ClipNorm, ClipValue
+    from throughtime.optim.momentum import Momentum
+    from throughtime.optim.rmsprop import RMSprop
+    from throughtime.optim.sgd import SGD
+    from throughtime.training.evaluate import evaluate
+    from throughtime.training.fit import fit
+    from throughtime.training.generate import generate
+    from throughtime.training.run import load
+    from throughtime.truncation import Chunk, Full, Window
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "SGD",
+    "Adam",
+    "ArgumentError",
+    "Cell",
+    "CellError",
+    "Chunk",
+    "ClipNorm",
+    "ClipValue",
+    "Corpus",
+    "DivergedError",
+    "DtypeError",
+    "Full",
+    "GradientError",
+    "InputError",
+    "LanguageModel",
+    "Momentum",
+    "RMSprop",
+    "Recurrent",
+    "RunError",
+    "SequenceModel",
+    "ShapeError",
+    "TextError",
+    "ThroughtimeError",
+    "TokenError",
+    "Tokenizer",
+    "Window",
+    "WorkFailed",
+    "__version__",
+    "bptt",
+    "check_cell",
+    "check_gradients",
+    "evaluate",
+    "fit",
+    "generate",
+    "load",
+]
+
+# Where each name is found when it is first asked for. A test holds this table, the imports that type
+# checkers read, and __all__ to one another.
+_MODULE_OF = {
+    "Adam": "throughtime.optim.adam",
+    "Cell": "throughtime.cells.cell",
+    "Chunk": "throughtime.truncation",
+    "ClipNorm": "throughtime.optim.clip",
+    "ClipValue": "throughtime.optim.clip",
+    "Corpus": "throughtime.data.corpus",
+    "Full": "throughtime.truncation",
+    "GRU": "throughtime.networks.layer",
+    "LSTM": "throughtime.networks.layer",
+    "LanguageModel": "throughtime.networks.language_model",
+    "Momentum": "throughtime.optim.momentum",
+    "RMSprop": "throughtime.optim.rmsprop",
+    "RNN": "throughtime.networks.layer",
+    "Recurrent": "throughtime.networks.layer",
+    "SGD": "throughtime.optim.sgd",
+    "SequenceModel": "throughtime.networks.sequence_model",
+    "Tokenizer": "throughtime.data.tokenizer",
+    "Window": "throughtime.truncation",
+    "bptt": "throughtime.networks.gradients",
+    "check_cell": "throughtime.cells.check",
+    "check_gradients": "throughtime.networks.gradients",
+    "evaluate": "throughtime.training.evaluate",
+    "fit": "throughtime.training.fit",
+    "generate": "throughtime.training.generate",
+    "load": "throughtime.training.run",
+}
+
+if not TYPE_CHECKING:  # a checker that saw __getattr__ would accept any name at all
+
+    def __getattr__(name: str) -> object:
+        """Load a public name the first time it is asked for (PEP 562)."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module 'throughtime' has no attribute {name!r}")
+        value = getattr(import_module(_MODULE_OF[name]), name)
+        globals()[name] = value  # from now on a plain attribute
+        return value
+
+    def __dir__() -> list[str]:
+        """List the public names, loaded or not."""
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,119 @@
+"""What a recurrent cell is: its equations for one step of one unit, forward and backward."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from throughtime.errors import CellError
+from throughtime.machine.jit import equation
+
+Equation = Callable[..., Any]
+
+
+class Cell:
+    """A recurrent cell: two functions, and the names of what passes through them.
+
+    All that runs over time, batches and units (products with the weights, truncation, gradients of weights,
+    profiles) is written once, for any cell. The equations are scalar: they see one unit at one step.
+
+    ``forward(a, state, *parameters) -> state, kept``
+        From the unit's pre-activations `a` and its previous `state`, the new state and the values to keep for the
+        way back: as many as there are pre-activations, which they overwrite.
+
+    ``backward(dstate, kept, state_prev, state, *parameters) -> da, dstate_prev, *dparameters``
+        From the gradient of the new state, the gradients of `a`, of the previous state along paths without a weight
+        matrix (the recurrent weights are the sweep's business), and of each parameter. Linear in `dstate`.
+
+    Everything is a tuple of numbers, `parameters` and `dparameters` apart, which are passed one by one. The functions
+    may use `tanh`, `sigmoid`, `relu`, their `_slope`s and `exp` of `throughtime.cells`, arithmetic and comparisons.
+    A constant must take its operand's type, ``type(x)(1) - x``: a bare ``1 - x`` would make a float32 cell float64.
+
+    Parameters
+    ----------
+    name : str
+        An identifier; compiled code is cached under it.
+    forward, backward : function
+        As above.
+    gates : sequence of str
+        One name for each block of H rows in the weights, in order; `a` has one value for each.
+    states : sequence of str
+        The parts of the state. The first, h, is the output and what the recurrent weights multiply.
+    apart : int
+        How many of the last gates need the input's half and the recurrent half of their pre-activation apart, as the
+        GRU's candidate does: `a` is then (sums of the first gates, input halves, recurrent halves).
+    parameters : mapping of str to float
+        Per-unit parameters that are learned, with their values at the start (a leak rate, say).
+
+    Raises
+    ------
+    CellError
+        A name that is no identifier, or a count that makes no sense.
+
+    Examples
+    --------
+    A leaky integrator, h = 0.9 h_prev + 0.1 tanh(a):
+
+    >>> from throughtime.cells import Cell, tanh, tanh_slope
+    >>> def forward(a, state):
+    ...     (h_prev,) = state
+    ...     n = tanh(a[0])
+    ...     alpha = type(n)(0.1)
+    ...     return (h_prev + alpha * (n - h_prev),), (n,)
+    >>> def backward(dstate, kept, state_prev, state):
+    ...     (dh,), (n,) = dstate, kept
+    ...     alpha = type(n)(0.1)
+    ...     return (alpha * dh * tanh_slope(n),), (dh - alpha * dh,)
+    >>> Cell("leaky", forward, backward, gates=("n",))
+    Cell('leaky', gates=('n',), states=('h',))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Equation,
+        backward: Equation,
+        gates: Sequence[str],
+        states: Sequence[str] = ("h",),
+        apart: int = 0,
+        parameters: Mapping[str, float] | None = None,
+    ) -> None:
+        self.name = name
+        self.gates = tuple(gates)
+        self.states = tuple(states)
+        self.apart = apart
+        self.parameters = dict(parameters or {})
+        for kind, names in (
+            ("name", (name,)),
+            ("gates", self.gates),
+            ("states", self.states),
+            ("parameters", tuple(self.parameters)),
+        ):
+            _require_names(name, kind, names)
+        if not 0 <= apart <= len(self.gates):
+            raise CellError(
+                f"cell {name!r} has apart={apart}; expected 0 to {len(self.gates)}, its number of gates. "
+                "Give the number of last gates whose two halves stay apart."
+            )
+        # Sources are kept for the fingerprint; the compiled forms are what sweeps call.
+        self.forward = equation(forward)
+        self.backward = equation(backward)
+
+    @property
+    def preactivations(self) -> int:
+        """How many values `a` has, and `kept`: the gates, those kept apart counted twice."""
+        return len(self.gates) + self.apart
+
+    def __repr__(self) -> str:
+        parts = [repr(self.name), f"gates={self.gates}", f"states={self.states}"]
+        parts += [f"apart={self.apart}"] if self.apart else []
+        parts += [f"parameters={self.parameters}"] if self.parameters else []
+        return f"Cell({', '.join(parts)})"
+
+
+def _require_names(cell: str, kind: str, names: tuple[str, ...]) -> None:
+    found = [name for name in names if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_]\w*", name))]
+    if found or len(set(names)) < len(names) or (not names and kind != "parameters"):
+        raise CellError(
+            f"cell {cell!r} has {kind} {names}; expected identifiers, each once"
+            f"{'' if kind == 'parameters' else ', at least one'}. Name each {kind.rstrip('s')}."
+        )

@@ -1,0 +1,65 @@
+"""Everything that throughtime raises on purpose.
+
+ThroughtimeError
+├── InputError                the input or the arguments are bad; the command line exits with 2
+│   ├── ArgumentError         a setting out of range, or two that contradict each other
+│   ├── ShapeError            an array of the wrong shape
+│   ├── DtypeError            an array or a value of the wrong type
+│   ├── TokenError            a token id outside the vocabulary
+│   ├── TextError             a text that is missing, empty, binary, not UTF-8, or too short
+│   ├── RunError              a run directory that cannot be used
+│   └── CellError             a cell that breaks the contract of `throughtime.cells`
+└── WorkFailed                the work itself failed; the command line exits with 1
+    ├── DivergedError         a loss or a gradient that is not finite
+    └── GradientError         a gradient check above its tolerance
+
+Each message is one line: what was found, what was expected, what to do.
+"""
+
+
+class ThroughtimeError(Exception):
+    """The root: `except tt.ThroughtimeError` catches all that throughtime raises on purpose."""
+
+
+class InputError(ThroughtimeError):
+    """The input or the arguments are bad."""
+
+
+class ArgumentError(InputError, ValueError):
+    """A setting is out of range, or two settings contradict each other."""
+
+
+class ShapeError(InputError, ValueError):
+    """An array has the wrong shape."""
+
+
+class DtypeError(InputError, TypeError):
+    """An array or a value has the wrong type."""
+
+
+class TokenError(InputError, ValueError):
+    """A token id lies outside the vocabulary."""
+
+
+class TextError(InputError, ValueError):
+    """A text is missing, empty, binary, not UTF-8, or too short."""
+
+
+class RunError(InputError, ValueError):
+    """A run directory cannot be used."""
+
+
+class CellError(InputError, ValueError):
+    """A cell breaks the contract of `throughtime.cells`."""
+
+
+class WorkFailed(ThroughtimeError):
+    """The work itself failed."""
+
+
+class DivergedError(WorkFailed, ValueError):
+    """A loss or a gradient is not finite."""
+
+
+class GradientError(WorkFailed, ValueError):
+    """A gradient check is above its tolerance."""

@@ -1,0 +1,1 @@
+"""All that knows the processor and the compiler."""

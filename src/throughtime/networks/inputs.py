@@ -1,0 +1,90 @@
+"""What a layer reads: vectors, or rows of a table by id. Each projects itself, and differentiates its projection.
+
+Where the same few rows recur, the whole table is projected once and its rows are gathered, which costs V products
+instead of T * B; gradients are then added up by row before they meet the weights.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from throughtime.machine.arrays import Array
+from throughtime.machine.buffers import Buffers
+from throughtime.machine.products import multiply
+from throughtime.machine.rows import add_rows, gather_rows
+
+
+class Input(Protocol):
+    """A sequence as a layer's input."""
+
+    T: int
+    B: int
+
+    def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
+        """out (T*B, K) = x @ weight.T, weight (K, I)."""
+
+    def differentiate(
+        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+    ) -> Array | None:
+        """From da (T*B, K): write dweight (K, I); return the gradient of the vectors or of the table, if wanted."""
+
+
+class Vectors:
+    """x (T, B, I)."""
+
+    def __init__(self, x: Array) -> None:
+        self.x = x
+        self.T, self.B, self._I = x.shape
+
+    def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
+        multiply(self._flat(), weight.T, out)
+
+    def differentiate(
+        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+    ) -> Array | None:
+        multiply(da.T, self._flat(), dweight)
+        if not wanted:
+            return None
+        dx = buffers.empty("dx", (self.T * self.B, self._I), da.dtype)
+        return multiply(da, weight, dx).reshape(self.x.shape)
+
+    def _flat(self) -> Array:
+        return self.x.reshape(self.T * self.B, self._I)
+
+
+class OneHot:
+    """Token ids (T, B): the article's U[:, x], columns of the weight with no product at all."""
+
+    def __init__(self, ids: Array) -> None:
+        self.ids = ids
+        self.T, self.B = ids.shape
+
+    def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
+        gather_rows(weight.T, self.ids.ravel(), out)
+
+    def differentiate(
+        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+    ) -> None:
+        dweight[...] = 0
+        add_rows(da, self.ids.ravel(), dweight.T)
+
+
+class TableRows:
+    """Rows of a table (V, I) by token ids (T, B), the table projected whole."""
+
+    def __init__(self, table: Array, ids: Array) -> None:
+        self.table, self.ids = table, ids
+        self.T, self.B = ids.shape
+
+    def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
+        projected = buffers.empty("table_projected", (len(self.table), len(weight)), out.dtype)
+        multiply(self.table, weight.T, projected)
+        gather_rows(projected, self.ids.ravel(), out)
+
+    def differentiate(
+        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+    ) -> Array | None:
+        dprojected = buffers.zeros("dtable_projected", (len(self.table), da.shape[1]), da.dtype)
+        add_rows(da, self.ids.ravel(), dprojected)
+        multiply(dprojected.T, self.table, dweight)
+        return multiply(dprojected, weight, np.empty_like(self.table)) if wanted else None

@@ -1,0 +1,336 @@
+"""Layers of one cell over time: forward, and back under any truncation."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from throughtime.cells.cell import Cell
+from throughtime.machine.arrays import Array
+from throughtime.machine.buffers import Buffers
+from throughtime.machine.products import multiply, pack_backward, pack_forward
+from throughtime.networks.dropout import Dropout
+from throughtime.networks.inputs import Input, Vectors
+from throughtime.sweeps.lags import lag
+from throughtime.sweeps.reverse import reverse
+from throughtime.sweeps.slots import for_cell
+from throughtime.sweeps.unroll import unroll
+from throughtime.truncation import Truncation
+
+NOWHERE: Array = np.zeros((0, 0), np.bool_)
+
+
+@dataclass
+class LayerTrace:
+    """What one layer leaves for the way back; shapes as in `throughtime.sweeps.unroll`."""
+
+    source: Input
+    mask: Array | None  # dropout's, on this layer's input
+    kept: Array
+    recurrent: Array
+    unit: Array
+    entering: Array
+    states: Array
+
+
+@dataclass
+class Trace:
+    """What a forward pass leaves for the way back. It owns its buffers, so it can be gone back over more than once.
+
+    The parameters must be those of the forward pass when it is.
+    """
+
+    layers: list[LayerTrace]
+    reset: Array
+    lengths: Array
+    padding: Array | None  # (T, B) of bool: beyond a sequence's end
+
+    @property
+    def T(self) -> int:
+        return self.layers[0].source.T
+
+    @property
+    def B(self) -> int:
+        return self.layers[0].source.B
+
+
+@dataclass
+class Gradients:
+    """params: by name. dinput: of the vectors or the table read. dstate: (STATES, num_layers, B, H), of the initial state."""
+
+    params: dict[str, Array]
+    dinput: Array | None
+    dstate: Array
+
+
+class Stack:
+    """Layers of one cell. Arguments are arrays already found right: `throughtime.networks.layer` validates."""
+
+    def __init__(self, cell: Cell, hidden_size: int, num_layers: int, dropout: Dropout, dtype: Any) -> None:
+        self.cell, self.H, self.num_layers, self.dropout, self.dtype = (
+            cell,
+            hidden_size,
+            num_layers,
+            dropout,
+            np.dtype(dtype),
+        )
+        self.G, self.P, self.S = len(cell.gates), cell.apart, len(cell.states)
+
+    @cached_property
+    def _unroll(self) -> Any:
+        return for_cell(unroll, self.cell)
+
+    @cached_property
+    def _reverse(self) -> Any:
+        return for_cell(reverse, self.cell)
+
+    @cached_property
+    def _lag(self) -> Any:
+        return for_cell(lag, self.cell)
+
+    def forward(
+        self,
+        params: dict[str, Array],
+        source: Input,
+        state: Array | None,
+        reset: Array | None,
+        lengths: Array | None,
+        training: bool,
+        buffers: Buffers,
+    ) -> tuple[Array, Array, Trace]:
+        """y (T, B, H), the last state (STATES, num_layers, B, H), and the trace."""
+        T, B, G, H, S = source.T, source.B, self.G, self.H, self.S
+        padding = None if lengths is None else np.arange(T)[:, None] >= lengths
+        trace = Trace(
+            layers=[],
+            reset=NOWHERE if reset is None else reset if padding is None else reset & ~padding,
+            lengths=np.full(B, T) if lengths is None else lengths,
+            padding=padding,
+        )
+        final = np.empty((S, self.num_layers, B, H), self.dtype)
+        mask: Array | None = None
+        y = np.empty(0)
+        for k in range(self.num_layers):
+            if k:
+                mask = self.dropout.mask((T, B, H), self.dtype) if training else None
+                source = Vectors(y if mask is None else y * mask)
+            kept = buffers.empty(f"kept_{k}", (T, B, G, H), self.dtype)
+            source.project(params[f"weight_ih_l{k}"], kept.reshape(T * B, G * H), buffers)
+            recurrent = buffers.empty(f"recurrent_{k}", (T if self.P else 1, B, G, H), self.dtype)
+            states = buffers.empty(f"states_{k}", (S, T + 1, B, H), self.dtype)
+            states[:, 0] = 0 if state is None else state[:, k]
+            entering = states if reset is None else buffers.empty(f"entering_{k}", states.shape, self.dtype)
+            unit = self._unit(params, k)
+            self._unroll(
+                kept,
+                recurrent,
+                unit,
+                entering,
+                states,
+                trace.reset,
+                trace.lengths,
+                pack_forward(params[f"weight_hh_l{k}"]),
+            )
+            trace.layers.append(LayerTrace(source, mask, kept, recurrent, unit, entering, states))
+            final[:, k] = states[:, T]
+            y = states[0, 1:]
+            if padding is not None:
+                y = np.where(padding[:, :, None], self.dtype.type(0), y)
+        return y, final, trace
+
+    def backward(
+        self,
+        params: dict[str, Array],
+        trace: Trace,
+        dy: Array | None,
+        dstate: Array | None,
+        truncation: Truncation,
+        buffers: Buffers,
+        wanted: bool = True,
+    ) -> Gradients:
+        """Gradients from dy (T, B, H) and that of the last state; None stands for zeros."""
+        T, B, H = trace.T, trace.B, self.H
+        if dy is None:
+            dy = buffers.zeros("dy", (T, B, H), self.dtype)
+        last = np.zeros((self.S, self.num_layers, B, H), self.dtype) if dstate is None else dstate.copy()
+        cut = _cuts(truncation, trace)
+        grads = Gradients({}, None, last)
+        window = truncation.window(T)
+        if window is None:
+            self._through_all_time(params, trace, dy, cut, buffers, grads, wanted)
+        else:
+            self._through_window(params, trace, dy, cut, window, buffers, grads, wanted)
+        return grads
+
+    def _through_all_time(
+        self,
+        params: dict[str, Array],
+        trace: Trace,
+        dy: Array,
+        cut: Array,
+        buffers: Buffers,
+        grads: Gradients,
+        wanted: bool,
+    ) -> None:
+        """Layer by layer from the top, one reverse sweep each."""
+        T, B, G, H = trace.T, trace.B, self.G, self.H
+        for k in reversed(range(self.num_layers)):
+            layer = trace.layers[k]
+            da = buffers.empty("da", (T, B, G, H), self.dtype)
+            dr = buffers.empty("dr", (T if self.P else 0, B, G, H), self.dtype)
+            dunit = np.zeros_like(layer.unit)
+            dstate = np.ascontiguousarray(grads.dstate[:, k])
+            self._reverse(
+                layer.kept,
+                layer.recurrent,
+                layer.unit,
+                layer.entering,
+                layer.states,
+                cut,
+                trace.lengths,
+                dy,
+                pack_backward(params[f"weight_hh_l{k}"]),
+                dstate,
+                da,
+                dr,
+                dunit,
+                np.empty((B, H), self.dtype),
+            )
+            grads.dstate[:, k] = dstate
+            dinput = self._differentiate(params, k, layer, da, dr, dunit, buffers, grads, wanted or k > 0)
+            if k:
+                assert dinput is not None
+                dy = dinput if layer.mask is None else dinput * layer.mask
+            else:
+                grads.dinput = dinput
+
+    def _through_window(
+        self,
+        params: dict[str, Array],
+        trace: Trace,
+        dy: Array,
+        cut: Array,
+        window: int,
+        buffers: Buffers,
+        grads: Gradients,
+        wanted: bool,
+    ) -> None:
+        """Lag by lag, and within a lag through the layers from the top down; all origins at once."""
+        T, B, G, H = trace.T, trace.B, self.G, self.H
+        layers = range(self.num_layers)
+        shape, halves = (T, B, G, H), (T if self.P else 0, B, G, H)
+        dh = [buffers.zeros(f"dh_{k}", (T, B, H), self.dtype) for k in layers]
+        dstate = [buffers.zeros(f"dstate_{k}", (self.S, T, B, H), self.dtype) for k in layers]
+        delta = [buffers.empty(f"delta_{k}", shape, self.dtype) for k in layers]
+        delta_r = [buffers.empty(f"delta_r_{k}", halves, self.dtype) for k in layers]
+        da = [buffers.zeros(f"da_{k}", shape, self.dtype) for k in layers]
+        dr = [buffers.zeros(f"dr_{k}", halves, self.dtype) for k in layers]
+        dunit = [np.zeros_like(layer.unit) for layer in trace.layers]
+        above = buffers.empty("above", (T * B, H), self.dtype)
+        packed = [pack_backward(params[f"weight_hh_l{k}"]) for k in layers]
+
+        dh[-1][...] = dy if trace.padding is None else np.where(trace.padding[:, :, None], 0, dy)
+        # The gradient of a sequence's last state belongs to its last step, as an output there would.
+        ends, sequences = trace.lengths - 1, np.arange(B)
+        for k in layers:
+            dstate[k][:, ends, sequences] = grads.dstate[:, k]
+            grads.dstate[:, k] = 0
+
+        for back in range(window + 1):
+            for k in reversed(layers):
+                layer = trace.layers[k]
+                if k + 1 < self.num_layers:
+                    rows = (T - back) * B
+                    multiply(
+                        delta[k + 1][back:].reshape(rows, G * H), params[f"weight_ih_l{k + 1}"], above[:rows]
+                    )
+                    from_above = above[:rows].reshape(T - back, B, H)
+                    mask = trace.layers[k + 1].mask
+                    dh[k][back:] += from_above if mask is None else from_above * mask[: T - back]
+                self._lag(
+                    back,
+                    back == window,
+                    layer.kept,
+                    layer.recurrent,
+                    layer.unit,
+                    layer.entering,
+                    layer.states,
+                    cut,
+                    packed[k],
+                    dh[k],
+                    dstate[k],
+                    delta[k],
+                    delta_r[k],
+                    da[k],
+                    dr[k],
+                    dunit[k],
+                )
+                if back < window:  # origin `back` has come to the initial state
+                    grads.dstate[:, k] += dstate[k][:, back]
+                    grads.dstate[0, k] += dh[k][back]
+        for k in layers:
+            dinput = self._differentiate(
+                params, k, trace.layers[k], da[k], dr[k], dunit[k], buffers, grads, wanted and k == 0
+            )
+            if k == 0:
+                grads.dinput = dinput
+
+    def _differentiate(
+        self,
+        params: dict[str, Array],
+        k: int,
+        layer: LayerTrace,
+        da: Array,
+        dr: Array,
+        dunit: Array,
+        buffers: Buffers,
+        grads: Gradients,
+        wanted: bool,
+    ) -> Array | None:
+        """Gradients of layer k's parameters, one product for each weight; return that of its input."""
+        T, B, _, _ = da.shape
+        G, H, P = self.G, self.H, self.P
+        da_flat = da.reshape(T * B, G * H)
+        dr_flat = dr.reshape(T * B, G * H) if P else da_flat
+        for name in (f"weight_ih_l{k}", f"weight_hh_l{k}"):
+            grads.params[name] = _empty_as(buffers, f"d{name}", params[name])
+        entered = layer.entering[0, :T].reshape(T * B, H)
+        multiply(dr_flat.T, entered, grads.params[f"weight_hh_l{k}"])
+        if f"bias_ih_l{k}" in params:
+            grads.params[f"bias_ih_l{k}"] = dunit[:G].ravel()
+            grads.params[f"bias_hh_l{k}"] = np.concatenate([dunit[: G - P], dunit[G : G + P]]).ravel()
+        for name, row in zip(self.cell.parameters, dunit[G + P :], strict=True):
+            grads.params[f"{name}_l{k}"] = row
+        weight = f"weight_ih_l{k}"
+        return layer.source.differentiate(da_flat, params[weight], grads.params[weight], buffers, wanted)
+
+    def _unit(self, params: dict[str, Array], k: int) -> Array:
+        """What each unit has of its own: biases as the sweeps add them, then the cell's parameters."""
+        G, P, H = self.G, self.P, self.H
+        unit = np.zeros((G + P + len(self.cell.parameters), H), self.dtype)
+        if f"bias_ih_l{k}" in params:
+            b_ih, b_hh = params[f"bias_ih_l{k}"].reshape(G, H), params[f"bias_hh_l{k}"].reshape(G, H)
+            unit[:G] = b_ih
+            unit[: G - P] += b_hh[: G - P]
+            unit[G : G + P] = b_hh[G - P :]
+        for row, name in enumerate(self.cell.parameters, start=G + P):
+            unit[row] = params[f"{name}_l{k}"]
+        return unit
+
+
+def _cuts(truncation: Truncation, trace: Trace) -> Array:
+    edges = truncation.cuts(trace.T)
+    if edges is None:
+        return trace.reset
+    cut = np.repeat(edges[:, None], trace.B, axis=1)
+    if trace.padding is not None:
+        cut &= ~trace.padding  # the last state of a sequence belongs to its last step, however long the batch
+    return cut | trace.reset if trace.reset.size else cut
+
+
+def _empty_as(buffers: Buffers, name: str, like: Array) -> Array:
+    """An array of `like`'s shape, type and memory order."""
+    if like.flags.c_contiguous:
+        return buffers.empty(name, like.shape, like.dtype)
+    return buffers.empty(name, like.T.shape, like.dtype).T

@@ -1,0 +1,59 @@
+"""Optimisers, gradient clipping and learning-rate schedules."""
+
+from throughtime.errors import ArgumentError
+from throughtime.optim.adam import Adam
+from throughtime.optim.clip import Clip, ClipNorm, ClipResult, ClipValue, global_norm
+from throughtime.optim.momentum import Momentum
+from throughtime.optim.optimizer import Optimizer
+from throughtime.optim.rmsprop import RMSprop
+from throughtime.optim.schedule import Constant, HalveOnRise, Schedule, schedule_from_spec
+from throughtime.optim.sgd import SGD
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Clip",
+    "ClipNorm",
+    "ClipResult",
+    "ClipValue",
+    "Constant",
+    "HalveOnRise",
+    "Momentum",
+    "Optimizer",
+    "RMSprop",
+    "Schedule",
+    "global_norm",
+    "optimizer_from_name",
+    "schedule_from_spec",
+]
+
+_BY_NAME: dict[str, type[SGD | Momentum | RMSprop | Adam]] = {
+    optimizer.name: optimizer for optimizer in (SGD, Momentum, RMSprop, Adam)
+}
+
+
+def optimizer_from_name(name: str, lr: float | None = None) -> Optimizer:
+    """Return the optimiser of the command line's spelling: "sgd", "momentum", "rmsprop" or "adam".
+
+    Parameters
+    ----------
+    name : str
+        The optimiser.
+    lr : float, optional
+        Learning rate; None takes the optimiser's own.
+
+    Raises
+    ------
+    ArgumentError
+        There is no optimiser of this name, or the learning rate is not above 0.
+
+    Examples
+    --------
+    >>> optimizer_from_name("adam", 0.01).settings()
+    {'lr': 0.01, 'betas': [0.9, 0.999], 'eps': 1e-08}
+    """
+    if name not in _BY_NAME:
+        raise ArgumentError(
+            f"optimizer {name!r} is unknown; expected one of {', '.join(_BY_NAME)}. Choose one of these."
+        )
+    return _BY_NAME[name]() if lr is None else _BY_NAME[name](lr)

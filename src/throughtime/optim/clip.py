@@ -1,0 +1,187 @@
+"""Clipping of gradients, by their common norm or element by element."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from throughtime.machine.arrays import Array
+from throughtime.machine.jit import compiled
+from throughtime.optim.memory import flat
+from throughtime.optim.settings import positive
+
+# Partial sums, so that the sum vectorises with its order fixed.
+_LANES = 64
+# A sum of squares above this is exact to rounding: no square that matters has been lost below 1e-308.
+_SAFE = 1e-250
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    """What a clip found.
+
+    Attributes
+    ----------
+    norm : float
+        The global norm before clipping. NaN or infinite if a gradient is: nothing was changed then.
+    clipped : bool
+        Whether the gradients were changed.
+    """
+
+    norm: float
+    clipped: bool
+
+
+class Clip(Protocol):
+    """Anything that limits gradients in place."""
+
+    def apply(self, grads: Mapping[str, Array]) -> ClipResult:
+        """Limit the gradients in place, and tell their norm before."""
+
+
+class ClipNorm:
+    """Clipping by the global norm: if ||g|| >= theta, then g *= theta / ||g||, which keeps the direction.
+
+    Parameters
+    ----------
+    theta : float
+        The largest norm allowed, above 0. Good values are 0.5 to 10 times the norm's usual size.
+
+    References
+    ----------
+    R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013,
+    algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> grads = {"weight": np.array([3.0, 4.0])}
+    >>> ClipNorm(1.0).apply(grads)
+    ClipResult(norm=5.0, clipped=True)
+    >>> grads["weight"]
+    array([0.6, 0.8])
+    """
+
+    def __init__(self, theta: float) -> None:
+        self.theta = positive("theta", theta, 1.0)
+
+    def apply(self, grads: Mapping[str, Array]) -> ClipResult:
+        """Scale the gradients in place; see `ClipResult` for what comes back."""
+        rows = _rows(grads)
+        norm = _joint_norm(rows)
+        clipped = math.isfinite(norm) and norm >= self.theta
+        if clipped:
+            for row in rows:
+                _scale(row, self.theta / norm)
+        return ClipResult(norm, clipped)
+
+
+class ClipValue:
+    """Clipping by value: every element is held within [-value, value], which may turn the direction.
+
+    Parameters
+    ----------
+    value : float
+        The largest magnitude allowed, above 0.
+
+    References
+    ----------
+    T. Mikolov, "Statistical Language Models Based on Neural Networks", PhD thesis, Brno, 2012.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> grads = {"weight": np.array([3.0, -4.0, 0.5])}
+    >>> ClipValue(1.0).apply(grads).clipped
+    True
+    >>> grads["weight"]
+    array([ 1. , -1. ,  0.5])
+    """
+
+    def __init__(self, value: float) -> None:
+        self.value = positive("value", value, 1.0)
+
+    def apply(self, grads: Mapping[str, Array]) -> ClipResult:
+        """Clamp the gradients in place; see `ClipResult` for what comes back."""
+        rows = _rows(grads)
+        norm = _joint_norm(rows)
+        if not math.isfinite(norm):
+            return ClipResult(norm, clipped=False)
+        changed = [int(_clamp(row, row.dtype.type(self.value))) for row in rows]
+        return ClipResult(norm, clipped=any(changed))
+
+
+def global_norm(grads: Mapping[str, Array]) -> float:
+    """Euclidean norm of all gradients together.
+
+    Parameters
+    ----------
+    grads : dict of str to array
+        float32 or float64, C- or F-contiguous, of any magnitudes.
+
+    Returns
+    -------
+    norm : float
+        Computed in float64 and without overflow or underflow on the way: right for gradients of 1e-300 and of 1e300.
+        NaN or infinite if an element is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> global_norm({"weight": np.array([3e200]), "bias": np.array([4e200])})
+    5e+200
+    """
+    return _joint_norm(_rows(grads))
+
+
+def _rows(grads: Mapping[str, Array]) -> list[Array]:
+    return [flat(f"gradient of {name!r}", grad) for name, grad in grads.items()]
+
+
+def _joint_norm(rows: list[Array]) -> float:
+    return math.hypot(*(_norm(row) for row in rows))  # hypot scales what it squares
+
+
+def _norm(row: Array) -> float:
+    squares = float(_sum_of_squares(row))
+    if _SAFE < squares < math.inf or not row.size:
+        return math.sqrt(squares)
+    # Zero, not finite, or float64 so large or small that its squares are lost: scaled by the largest element.
+    largest = float(np.abs(row).max())
+    if not math.isfinite(largest) or largest == 0:
+        return largest
+    return largest * math.sqrt(float(np.square(row.astype(np.float64) / largest).sum()))
+
+
+@compiled
+def _sum_of_squares(row):  # type: ignore[no-untyped-def]
+    lanes = np.zeros(_LANES)
+    whole = row.size // _LANES * _LANES
+    for i in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            x = np.float64(row[i + lane])
+            lanes[lane] += x * x
+    for i in range(whole, row.size):
+        x = np.float64(row[i])
+        lanes[i - whole] += x * x
+    return lanes.sum()
+
+
+@compiled
+def _scale(row, factor):  # type: ignore[no-untyped-def]
+    # In float64: for a norm above 1e38, theta / norm is not a normal float32.
+    for i in range(row.size):
+        row[i] = np.float64(row[i]) * factor
+
+
+@compiled
+def _clamp(row, value):  # type: ignore[no-untyped-def]
+    changed = 0
+    for i in range(row.size):
+        x = row[i]
+        y = value if x > value else (-value if x < -value else x)
+        row[i] = y
+        changed += y != x
+    return changed

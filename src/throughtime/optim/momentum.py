@@ -1,0 +1,59 @@
+"""Gradient descent with momentum: the velocity is a decaying sum of past gradients."""
+
+from typing import Any
+
+from throughtime.machine.arrays import Array
+from throughtime.machine.jit import compiled
+from throughtime.optim.optimizer import Optimizer
+from throughtime.optim.settings import fraction
+
+
+class Momentum(Optimizer):
+    """Gradient descent with momentum: v = momentum v + g; p -= lr v.
+
+    A gradient that keeps its direction is in the end followed 1 / (1 - momentum) times as far as by SGD.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate.
+    momentum : float
+        Share of the velocity that is kept at each step, in [0, 1).
+
+    References
+    ----------
+    B. Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational Mathematics and
+    Mathematical Physics 4(5), 1964; in the form of I. Sutskever et al., "On the importance of initialization and
+    momentum in deep learning", ICML 2013, with the learning rate outside the velocity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params, grads = {"weight": np.array([1.0])}, {"weight": np.array([1.0])}
+    >>> optimizer = Momentum(lr=0.5, momentum=0.5)
+    >>> optimizer.step(params, grads)
+    >>> optimizer.step(params, grads)
+    >>> params["weight"], optimizer.state["velocity.weight"]
+    (array([-0.25]), array([1.5]))
+    """
+
+    name = "momentum"
+    slots = ("velocity",)
+
+    def __init__(self, lr: float = 0.005, momentum: float = 0.9) -> None:
+        super().__init__(lr)
+        self.momentum = fraction("momentum", momentum, 0.9)
+
+    def settings(self) -> dict[str, Any]:
+        return {"lr": self.lr, "momentum": self.momentum}
+
+    def _update(self, p: Array, g: Array, *slots: Array) -> None:
+        number = p.dtype.type
+        _momentum(p, g, *slots, number(self.lr), number(self.momentum))
+
+
+@compiled
+def _momentum(p, g, v, lr, momentum):  # type: ignore[no-untyped-def]
+    for i in range(p.size):
+        v[i] = momentum * v[i] + g[i]
+        p[i] -= lr * v[i]

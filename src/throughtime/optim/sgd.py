@@ -1,0 +1,41 @@
+"""Stochastic gradient descent, the article's: p -= lr g."""
+
+from throughtime.machine.arrays import Array
+from throughtime.machine.jit import compiled
+from throughtime.optim.optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: p -= lr g.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate; the article's 0.005 is meant for a gradient summed over one sentence.
+
+    References
+    ----------
+    H. Robbins and S. Monro, "A Stochastic Approximation Method", Annals of Mathematical Statistics 22, 1951.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params = {"weight": np.array([1.0, 2.0])}
+    >>> SGD(lr=0.5).step(params, {"weight": np.array([1.0, -1.0])})
+    >>> params["weight"]
+    array([0.5, 2.5])
+    """
+
+    name = "sgd"
+
+    def __init__(self, lr: float = 0.005) -> None:
+        super().__init__(lr)
+
+    def _update(self, p: Array, g: Array, *slots: Array) -> None:
+        _sgd(p, g, p.dtype.type(self.lr))
+
+
+@compiled
+def _sgd(p, g, lr):  # type: ignore[no-untyped-def]
+    for i in range(p.size):
+        p[i] -= lr * g[i]

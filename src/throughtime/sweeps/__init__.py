@@ -1,0 +1,1 @@
+"""Loops over time, written once for any cell."""
