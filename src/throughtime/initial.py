@@ -7,8 +7,6 @@ import numpy as np
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 
-STARTS = ("default", "article")
-
 
 def generator(seed: int | np.random.Generator | None) -> np.random.Generator:
     """The random generator that `seed` means: an int, a generator (used as it is), or None for a fresh one.

@@ -74,7 +74,9 @@ def softmax_cross_entropy(logits: Array, targets: Array, scale: float) -> tuple[
             "Flatten the targets as the logits were."
         )
     if targets.dtype not in (np.int32, np.int64):
-        raise DtypeError(f"targets has dtype {targets.dtype}; expected int32 or int64. Pass targets.astype('int64').")
+        raise DtypeError(
+            f"targets has dtype {targets.dtype}; expected int32 or int64. Pass targets.astype('int64')."
+        )
     wrong = _first_outside(targets, V)
     if wrong >= 0:
         raise TokenError(
@@ -202,7 +204,9 @@ def count_targets(targets: Array, loss: str = "softmax") -> int:
     2
     """
     if loss not in losses:
-        raise ArgumentError(f"loss {loss!r} is unknown; expected one of {', '.join(losses)}. Choose one of these.")
+        raise ArgumentError(
+            f"loss {loss!r} is unknown; expected one of {', '.join(losses)}. Choose one of these."
+        )
     return targets.size if loss == "squared" else int(np.count_nonzero(targets != IGNORED))
 
 
@@ -213,7 +217,9 @@ def _check_outputs(name: str, outputs: Array) -> None:
             f"Pass {name}.reshape(-1, {name}.shape[-1])."
         )
     if outputs.dtype not in _SIGNED:
-        raise DtypeError(f"{name} has dtype {outputs.dtype}; expected float32 or float64. Pass {name}.astype('float32').")
+        raise DtypeError(
+            f"{name} has dtype {outputs.dtype}; expected float32 or float64. Pass {name}.astype('float32')."
+        )
     if not (outputs.flags.c_contiguous and outputs.flags.writeable):
         raise ArgumentError(
             f"{name} is read-only or not contiguous; expected a C-contiguous array, for the gradient overwrites it. "
@@ -251,13 +257,15 @@ def _first_improbable(targets: Array) -> int:
 
 
 @equation
-def _ordered(bits, all_but_sign):  # type: ignore[no-untyped-def]
+def _ordered(bits: int, all_but_sign: int) -> int:
     """An integer that sorts as the float with these bits does; its own inverse. NaN sorts above inf, or below -inf."""
     return type(bits)(bits if bits >= 0 else bits ^ all_but_sign)
 
 
 @compiled
-def _softmax(logits, bits, all_but_sign, targets, scale):  # type: ignore[no-untyped-def]
+def _softmax(
+    logits: Array, bits: Array, all_but_sign: int, targets: Array, scale: float
+) -> tuple[float, int]:
     N, V = logits.shape
     loss, count = 0.0, 0
     lanes = np.empty(_LANES, logits.dtype)
@@ -294,8 +302,7 @@ def _softmax(logits, bits, all_but_sign, targets, scale):  # type: ignore[no-unt
         total = _sum_of_lanes(lanes)
         loss += math.log(total)
 
-        # p = exp(o - m) / total
-        factor = scale / total
+        factor = scale / total  # of the exponentials, which become probabilities
         for j in range(V):
             o[j] *= factor
         o[target] -= scale
@@ -303,21 +310,21 @@ def _softmax(logits, bits, all_but_sign, targets, scale):  # type: ignore[no-unt
 
 
 @equation
-def _sum_of_lanes(lanes):  # type: ignore[no-untyped-def]
+def _sum_of_lanes(lanes: Array) -> float:
     for lane in range(_HALF):
         lanes[lane] += lanes[lane + _HALF]
     for lane in range(_QUARTER):
         lanes[lane] += lanes[lane + _QUARTER]
     for lane in range(_EIGHTH):
         lanes[lane] += lanes[lane + _EIGHTH]
-    total = lanes[0]
+    total: float = lanes[0]
     for lane in range(1, _EIGHTH):
         total += lanes[lane]
     return total
 
 
 @compiled
-def _squared(outputs, targets, twice):  # type: ignore[no-untyped-def]
+def _squared(outputs: Array, targets: Array, twice: float) -> float:
     loss = 0.0
     for i in range(outputs.size):
         error = outputs[i] - targets[i]
@@ -327,7 +334,7 @@ def _squared(outputs, targets, twice):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _logistic(logits, targets, scale):  # type: ignore[no-untyped-def]
+def _logistic(logits: Array, targets: Array, scale: float) -> tuple[float, int]:
     loss, count = 0.0, 0
     for i in range(logits.size):
         x, t = logits[i], targets[i]

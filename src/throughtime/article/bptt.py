@@ -75,8 +75,8 @@ def bptt(model: RNN, x: Words, y: Words) -> Gradients:
     delta_o = output_deltas(o, y)
     d = Gradients.zeros(model)
 
+    d.V += delta_o.T @ s[:-1]  # sum_t (o_t - y_t) s_t^T in one product
     for t in range(T):
-        d.V += np.outer(delta_o[t], s[t])  # dE_t/dV = (o_t - y_t) s_t^T
         e = (model.V.T @ delta_o[t]) * (1.0 - s[t] ** 2)  # e_{t,t}
         for k in range(t, max(0, t - tau) - 1, -1):
             if k < t:

@@ -77,7 +77,7 @@ def builtin() -> Corpus:
     return Corpus(f"help topics of Python {version}", text + "\n")
 
 
-def read(paths: Sequence[str | os.PathLike[str]]) -> Corpus:
+def read(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Corpus:
     """Read files of UTF-8 text, in the order given, as one corpus.
 
     Line ends become line feeds, a byte-order mark is dropped, and a blank line parts two files, so that no
@@ -85,7 +85,7 @@ def read(paths: Sequence[str | os.PathLike[str]]) -> Corpus:
 
     Parameters
     ----------
-    paths : sequence of path
+    paths : path or sequence of paths
         `"-"` is standard input.
 
     Raises

@@ -42,7 +42,7 @@ class TextStream:
         self._tokenizer = tokenizer
         self._empty = True  # nothing shown yet
         self._parted = False  # a sentence's edge since the last piece
-        self._before = ""  # the token shown last in this sentence
+        self._before = ""  # the token shown last
         self._opened = False  # it stands close to what follows
         self._open_quotes: set[str] = set()
 
@@ -62,7 +62,6 @@ class TextStream:
             )
         if token_id == of.start_id or token_id == of.end_id:
             self._parted = True
-            self._before = ""
             self._open_quotes.clear()
             return ""
         token = of.tokens[token_id]
@@ -87,5 +86,5 @@ class TextStream:
             self._opened = not closes
             self._open_quotes ^= {token}
         self._before = token
-        repeated = token == before and not category.startswith(("L", "N")) and len(token) == 1
+        repeated = token == before and category.startswith(("P", "S")) and token not in _STRAIGHT_QUOTES
         return not (before == "" or opened or closes or repeated)

@@ -60,7 +60,7 @@ def _unwrapped(paragraph: str) -> Iterator[str]:
     lines = [line.rstrip() for line in paragraph.splitlines() if line.strip()]
     width = max(map(len, lines), default=0)
     begun: list[str] = []
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         begun.append(line)
         first_word = following.split(maxsplit=1)[0] if following else ""
         wrapped = width >= _NARROWEST_WRAP and len(line) + 1 + len(first_word) > width

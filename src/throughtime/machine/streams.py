@@ -24,9 +24,7 @@ _INT64 = ir.IntType(64)
 
 def _free_of_aliases(module: Any, access: Any, stream: int, row: int) -> None:
     domain = module.add_metadata(["throughtime"])
-    scopes = {
-        (s, r): module.add_metadata([f"{s}.{r}", domain]) for s in range(STREAMS) for r in range(ROWS)
-    }
+    scopes = {(s, r): module.add_metadata([f"{s}.{r}", domain]) for s in range(STREAMS) for r in range(ROWS)}
     own = scopes.pop((stream, row))
     access.set_metadata("alias.scope", module.add_metadata([own]))
     access.set_metadata("noalias", module.add_metadata(list(scopes.values())))

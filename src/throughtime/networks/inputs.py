@@ -87,4 +87,33 @@ class TableRows:
         dprojected = buffers.zeros("dtable_projected", (len(self.table), da.shape[1]), da.dtype)
         add_rows(da, self.ids.ravel(), dprojected)
         multiply(dprojected.T, self.table, dweight)
-        return multiply(dprojected, weight, np.empty_like(self.table)) if wanted else None
+        return (
+            multiply(dprojected, weight, buffers.empty("dtable", self.table.shape, da.dtype))
+            if wanted
+            else None
+        )
+
+
+class GatheredRows(Vectors):
+    """Rows of a table (V, I) by token ids (T, B), gathered before the product: for tables longer than the text."""
+
+    def __init__(self, table: Array, ids: Array) -> None:
+        gathered = np.empty((ids.size, table.shape[1]), table.dtype)
+        gather_rows(table, ids.ravel(), gathered)
+        super().__init__(gathered.reshape(*ids.shape, table.shape[1]))
+        self.table, self.ids = table, ids
+
+    def differentiate(
+        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+    ) -> Array | None:
+        dx = super().differentiate(da, weight, dweight, buffers, wanted)
+        if dx is None:
+            return None
+        dtable = buffers.zeros("dtable", self.table.shape, da.dtype)
+        add_rows(dx.reshape(self.ids.size, -1), self.ids.ravel(), dtable)
+        return dtable
+
+
+def table_rows(table: Array, ids: Array) -> Input:
+    """The cheaper way to read a table: project it whole where it has fewer rows than there are tokens."""
+    return TableRows(table, ids) if len(table) < ids.size else GatheredRows(table, ids)

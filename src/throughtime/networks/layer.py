@@ -8,7 +8,7 @@ from throughtime.cells.cell import Cell
 from throughtime.cells.gru import gru
 from throughtime.cells.lstm import lstm
 from throughtime.cells.rnn import rnn_relu, rnn_sigmoid, rnn_tanh
-from throughtime.errors import ArgumentError, CellError, DtypeError, ShapeError
+from throughtime.errors import ArgumentError, CellError, ShapeError
 from throughtime.initial import generator, uniform
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
@@ -129,7 +129,7 @@ class Recurrent:
         ShapeError, DtypeError, TokenError
             An argument of the wrong shape or type, an id out of range.
         """
-        source = self._source(x)
+        source = self.source(x)
         T, B = source.T, source.B
         reset, lengths = check_reset(reset, T, B), check_lengths(lengths, T, B)
         if lengths is not None and isinstance(source, Vectors):
@@ -215,7 +215,8 @@ class Recurrent:
             f"hidden_size={self.hidden_size}, num_layers={self.num_layers}, dtype={self.dtype.name})"
         )
 
-    def _source(self, x: Array) -> Input:
+    def source(self, x: Array) -> Input:
+        """x (T, B, I) or ids (T, B), checked, as the layers read it."""
         x = np.asarray(x)
         if x.dtype.kind in "iu":
             return OneHot(check_ids("x", x, self.input_size))

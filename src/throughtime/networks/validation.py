@@ -93,4 +93,8 @@ def check_lengths(lengths: Any, T: int, B: int) -> Array | None:
 
 
 def _remedy(name: str) -> str:
-    return f" Pass {name}=None for zeros." if name in ("state", "dstate") else f" Reshape {name}, or make it anew."
+    return (
+        f" Pass {name}=None for zeros."
+        if name in ("state", "dstate")
+        else f" Reshape {name}, or make it anew."
+    )

@@ -10,6 +10,25 @@ from throughtime.optim.optimizer import Optimizer
 from throughtime.optim.settings import fraction, positive
 
 
+@compiled
+def _adam(
+    p: Array,
+    g: Array,
+    m: Array,
+    s: Array,
+    rate: float,
+    new1: float,
+    beta2: float,
+    new2: float,
+    shrink: float,
+    eps: float,
+) -> None:
+    for i in range(p.size):
+        m[i] += new1 * (g[i] - m[i])
+        s[i] = beta2 * s[i] + new2 * g[i] * g[i]
+        p[i] -= rate * m[i] / (math.sqrt(s[i]) * shrink + eps)
+
+
 class Adam(Optimizer):
     """Adam: p -= lr m^ / (sqrt(s^) + eps), with corrected running means m of g and s of g^2.
 
@@ -42,10 +61,13 @@ class Adam(Optimizer):
     """
 
     name = "adam"
+    kernel = staticmethod(_adam)
     slots = ("mean", "square")
-    counters = ("step",)
+    counts_steps = True
 
-    def __init__(self, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
+    def __init__(
+        self, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+    ) -> None:
         super().__init__(lr)
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ArgumentError(f"betas is {betas!r}; expected two numbers. Pass a pair like (0.9, 0.999).")
@@ -53,34 +75,14 @@ class Adam(Optimizer):
         self.eps = positive("eps", eps, 1e-8)
 
     def settings(self) -> dict[str, Any]:
+        """See `Optimizer.settings`."""
         return {"lr": self.lr, "betas": list(self.betas), "eps": self.eps}
 
-    def _begin(self) -> None:
-        self.state["step"] += 1
-
-    def _update(self, p: Array, g: Array, *slots: Array) -> None:
-        number = p.dtype.type
+    def coefficients(self) -> tuple[float, ...]:
+        """See `Optimizer.coefficients`."""
         n = int(self.state["step"][0])
         beta1, beta2 = self.betas
-        # Both corrections are folded into two factors, in float64: 1 - 0.999 has only four digits in float32.
+        # Both corrections become one factor each, in float64: 1 - 0.999 has only four digits in float32.
         rate = self.lr / (1 - beta1**n)
         shrink = 1 / math.sqrt(1 - beta2**n)
-        _adam(
-            p,
-            g,
-            *slots,
-            number(rate),
-            number(1 - beta1),
-            number(beta2),
-            number(1 - beta2),
-            number(shrink),
-            number(self.eps),
-        )
-
-
-@compiled
-def _adam(p, g, m, s, rate, one_minus_beta1, beta2, one_minus_beta2, shrink, eps):  # type: ignore[no-untyped-def]
-    for i in range(p.size):
-        m[i] += one_minus_beta1 * (g[i] - m[i])
-        s[i] = beta2 * s[i] + one_minus_beta2 * g[i] * g[i]
-        p[i] -= rate * m[i] / (math.sqrt(s[i]) * shrink + eps)
+        return rate, 1 - beta1, beta2, 1 - beta2, shrink, self.eps

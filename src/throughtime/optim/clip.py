@@ -137,7 +137,7 @@ def global_norm(grads: Mapping[str, Array]) -> float:
 
 
 def _rows(grads: Mapping[str, Array]) -> list[Array]:
-    return [flat(f"gradient of {name!r}", grad) for name, grad in grads.items()]
+    return [flat("gradient", name, grad) for name, grad in grads.items()]
 
 
 def _joint_norm(rows: list[Array]) -> float:
@@ -156,7 +156,7 @@ def _norm(row: Array) -> float:
 
 
 @compiled
-def _sum_of_squares(row):  # type: ignore[no-untyped-def]
+def _sum_of_squares(row: Array) -> float:
     lanes = np.zeros(_LANES)
     whole = row.size // _LANES * _LANES
     for i in range(0, whole, _LANES):
@@ -166,18 +166,21 @@ def _sum_of_squares(row):  # type: ignore[no-untyped-def]
     for i in range(whole, row.size):
         x = np.float64(row[i])
         lanes[i - whole] += x * x
-    return lanes.sum()
+    total = 0.0
+    for lane in range(_LANES):
+        total += lanes[lane]
+    return total
 
 
 @compiled
-def _scale(row, factor):  # type: ignore[no-untyped-def]
+def _scale(row: Array, factor: float) -> None:
     # In float64: for a norm above 1e38, theta / norm is not a normal float32.
     for i in range(row.size):
         row[i] = np.float64(row[i]) * factor
 
 
 @compiled
-def _clamp(row, value):  # type: ignore[no-untyped-def]
+def _clamp(row: Array, value: float) -> int:
     changed = 0
     for i in range(row.size):
         x = row[i]

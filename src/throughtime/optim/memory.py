@@ -4,12 +4,16 @@ What treats every element alike need not know the shape; and an array that lies 
 input weights of a one-hot network do, is updated as fast as any other.
 """
 
+import numpy as np
+
 from throughtime.errors import ArgumentError, DtypeError
 from throughtime.machine.arrays import Array
 
+_FLOATING = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
-def flat(name: str, array: Array) -> Array:
-    """View a C- or F-contiguous array as (size,), in memory order.
+
+def flat(kind: str, name: str, array: Array) -> Array:
+    """View a C- or F-contiguous array as (size,), in memory order; messages call it, say, gradient 'weight'.
 
     Raises
     ------
@@ -18,16 +22,19 @@ def flat(name: str, array: Array) -> Array:
     DtypeError
         It is not an array of float32 or float64.
     """
-    check_floating(name, array)
-    if not array.flags.writeable:
-        raise ArgumentError(f"{name} is read-only; expected an array to be changed in place. Pass a copy of it.")
-    if array.flags.c_contiguous:
+    check_floating(kind, name, array)
+    flags = array.flags
+    if not flags.writeable:
+        raise ArgumentError(
+            f"{kind} {name!r} is read-only; expected an array to be changed in place. Pass a copy of it."
+        )
+    if flags.c_contiguous:
         return array.reshape(-1)
-    if array.flags.f_contiguous:
+    if flags.f_contiguous:
         return array.T.reshape(-1)
     raise ArgumentError(
-        f"{name} has strides {array.strides} for shape {array.shape}; expected an array without gaps, in C or Fortran "
-        "order. Pass np.ascontiguousarray of it."
+        f"{kind} {name!r} has strides {array.strides} for shape {array.shape}; expected an array without gaps, in C or "
+        "Fortran order. Pass np.ascontiguousarray of it."
     )
 
 
@@ -38,8 +45,10 @@ def flat_like(array: Array, like: Array) -> Array:
     return array.T.reshape(-1)
 
 
-def check_floating(name: str, array: Array) -> None:
+def check_floating(kind: str, name: str, array: Array) -> None:
     """Raise DtypeError unless the array is one of float32 or float64."""
-    dtype = getattr(array, "dtype", type(array).__name__)
-    if dtype not in ("float32", "float64"):
-        raise DtypeError(f"{name} has dtype {dtype}; expected a NumPy array of float32 or float64. Convert it.")
+    dtype = array.dtype if isinstance(array, np.ndarray) else type(array)
+    if dtype not in _FLOATING:
+        raise DtypeError(
+            f"{kind} {name!r} is of {dtype}; expected a NumPy array of float32 or float64. Convert it."
+        )

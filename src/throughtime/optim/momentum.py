@@ -8,6 +8,13 @@ from throughtime.optim.optimizer import Optimizer
 from throughtime.optim.settings import fraction
 
 
+@compiled
+def _momentum(p: Array, g: Array, v: Array, lr: float, momentum: float) -> None:
+    for i in range(p.size):
+        v[i] = momentum * v[i] + g[i]
+        p[i] -= lr * v[i]
+
+
 class Momentum(Optimizer):
     """Gradient descent with momentum: v = momentum v + g; p -= lr v.
 
@@ -38,6 +45,7 @@ class Momentum(Optimizer):
     """
 
     name = "momentum"
+    kernel = staticmethod(_momentum)
     slots = ("velocity",)
 
     def __init__(self, lr: float = 0.005, momentum: float = 0.9) -> None:
@@ -45,15 +53,9 @@ class Momentum(Optimizer):
         self.momentum = fraction("momentum", momentum, 0.9)
 
     def settings(self) -> dict[str, Any]:
+        """See `Optimizer.settings`."""
         return {"lr": self.lr, "momentum": self.momentum}
 
-    def _update(self, p: Array, g: Array, *slots: Array) -> None:
-        number = p.dtype.type
-        _momentum(p, g, *slots, number(self.lr), number(self.momentum))
-
-
-@compiled
-def _momentum(p, g, v, lr, momentum):  # type: ignore[no-untyped-def]
-    for i in range(p.size):
-        v[i] = momentum * v[i] + g[i]
-        p[i] -= lr * v[i]
+    def coefficients(self) -> tuple[float, ...]:
+        """See `Optimizer.coefficients`."""
+        return self.lr, self.momentum

@@ -1,7 +1,7 @@
-"""What all optimisers share: the checks, the state and its names; a subclass adds one equation."""
+"""What all optimisers share: the checks, the state and its names. A subclass adds its equations, as one kernel."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,8 @@ from throughtime.errors import ArgumentError, DtypeError, ShapeError
 from throughtime.machine.arrays import Array
 from throughtime.optim.memory import check_floating, flat, flat_like
 from throughtime.optim.settings import positive
+
+_STEP = "step"
 
 
 class Optimizer(ABC):
@@ -24,16 +26,18 @@ class Optimizer(ABC):
     ----------
     state : dict of str to array
         What must be kept to resume: "<slot>.<parameter>" for each slot of each parameter, of the parameter's shape
-        and dtype, and what the optimiser counts. Empty until the first step.
+        and dtype; and "step", int64 of shape (1,), if the equations count the steps. Empty until the first step.
 
     Notes
     -----
-    A subclass names its `slots` and gives `_update`, which sees one parameter at a time as a row of numbers.
+    A subclass names its `slots`, gives its equations as a compiled `kernel(p, g, *slots, *coefficients)` over one
+    parameter at a time, all rows of one size and dtype, and gives the `coefficients` of one step.
     """
 
     name: ClassVar[str]
     slots: ClassVar[tuple[str, ...]] = ()
-    counters: ClassVar[tuple[str, ...]] = ()
+    counts_steps: ClassVar[bool] = False
+    kernel: ClassVar[Callable[..., None]]
 
     def __init__(self, lr: float) -> None:
         self.lr = lr
@@ -48,9 +52,13 @@ class Optimizer(ABC):
     def lr(self, value: float) -> None:
         self._lr = positive("lr", value, 0.001)
 
+    @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments that make this optimiser again, fit for JSON."""
-        return {"lr": self.lr}
+
+    @abstractmethod
+    def coefficients(self) -> tuple[float, ...]:
+        """Return the numbers of this step's equations, in the kernel's order."""
 
     def load(self, state: Mapping[str, Array]) -> None:
         """Take over a copy of another's `state`, to resume where it stopped.
@@ -74,48 +82,45 @@ class Optimizer(ABC):
         ArgumentError
             The names differ, the state belongs to other parameters, or a parameter cannot be updated in place.
         ShapeError, DtypeError
-            A gradient or a state does not have its parameter's shape or dtype. Nothing has been changed then.
+            A gradient or a state does not have its parameter's shape or dtype.
+
+        Notes
+        -----
+        Whatever is raised, it is raised before anything has changed.
         """
         _check_names(params, grads)
-        rows = []
+        rows = {name: flat("parameter", name, param) for name, param in params.items()}
         for name, param in params.items():
-            p = flat(f"parameter {name!r}", param)
-            _check_like(f"gradient of {name!r}", grads[name], param)
-            rows.append((name, param, p))
+            _check_like("gradient", name, grads[name], param)
         self._prepare_state(params)
-        self._begin()
-        for name, param, p in rows:
+        if self.counts_steps:
+            self.state[_STEP] += 1
+        # In the arrays' own type: a float64 coefficient would promote a float32 kernel.
+        numbers = self.coefficients()
+        typed = {dtype: tuple(map(dtype.type, numbers)) for dtype in {row.dtype for row in rows.values()}}
+        for name, param in params.items():
             slots = [flat_like(self.state[f"{slot}.{name}"], param) for slot in self.slots]
-            self._update(p, flat_like(grads[name], param), *slots)
-
-    def _begin(self) -> None:
-        """Advance what counts the steps, once for all parameters."""
-
-    @abstractmethod
-    def _update(self, p: Array, g: Array, *slots: Array) -> None:
-        """Update one parameter and its slots in place; all are rows of the same size and dtype."""
+            self.kernel(rows[name], flat_like(grads[name], param), *slots, *typed[param.dtype])
 
     def _prepare_state(self, params: Mapping[str, Array]) -> None:
+        """Allocate the state at the first step; afterwards, or when it was loaded, hold it against the parameters."""
         entries = {f"{slot}.{name}": param for slot in self.slots for name, param in params.items()}
         if not self.state:
             self.state = {name: np.zeros_like(param) for name, param in entries.items()}
-            self.state.update({name: np.zeros(1, np.int64) for name in self.counters})
+            if self.counts_steps:
+                self.state[_STEP] = np.zeros(1, np.int64)
             return
-        differing = sorted(self.state.keys() ^ {*entries, *self.counters})
-        if differing:
+        expected = {*entries, _STEP} if self.counts_steps else {*entries}
+        if self.state.keys() != expected:
             raise ArgumentError(
-                f"the optimizer's state and the parameters differ in {differing[0]!r}; expected the state of "
-                f"{self.name} for these parameters. Make a new optimizer, or load the state saved with them."
+                f"the optimizer's state and the parameters differ in {min(self.state.keys() ^ expected)!r}; expected "
+                f"the state of {self.name} for these parameters. Make a new optimizer, or load the state saved with "
+                "these parameters."
             )
-        for name in self.counters:
-            counter = self.state[name]
-            if counter.shape != (1,) or counter.dtype != np.int64:
-                raise DtypeError(
-                    f"state {name!r} is {counter.dtype} of shape {counter.shape}; expected int64 of shape (1,). "
-                    "Load the state that was saved."
-                )
+        if self.counts_steps:
+            _check_counter(self.state[_STEP])
         for name, param in entries.items():
-            _check_like(f"state {name!r}", self.state[name], param)
+            _check_like("state", name, self.state[name], param)
         for name, param in entries.items():
             # What was loaded may lie in another memory order; where it does not, this is no copy.
             self.state[name] = np.asarray(self.state[name], order="C" if param.flags.c_contiguous else "F")
@@ -132,19 +137,28 @@ def _check_names(params: Mapping[str, Array], grads: Mapping[str, Array]) -> Non
             )
     extra = next(name for name in grads if name not in params)
     raise ArgumentError(
-        f"gradient {extra!r} has no parameter; expected the names of the parameters. Pass the gradients of this model."
+        f"gradient {extra!r} has no parameter; expected the names of the parameters. "
+        "Pass the gradients of this model."
     )
 
 
-def _check_like(what: str, array: Array, param: Array) -> None:
-    check_floating(what, array)
+def _check_like(kind: str, name: str, array: Array, param: Array) -> None:
+    check_floating(kind, name, array)
     if array.shape != param.shape:
         raise ShapeError(
-            f"{what} has shape {array.shape}; expected {param.shape}, the parameter's. "
+            f"{kind} {name!r} has shape {array.shape}; expected {param.shape}, the parameter's. "
             "Pass what was computed for this model."
         )
     if array.dtype != param.dtype:
         raise DtypeError(
-            f"{what} has dtype {array.dtype}; expected {param.dtype}, the parameter's. "
+            f"{kind} {name!r} has dtype {array.dtype}; expected {param.dtype}, the parameter's. "
             "Pass what was computed for this model, or convert it."
+        )
+
+
+def _check_counter(counter: Array) -> None:
+    if counter.shape != (1,) or counter.dtype != np.int64 or counter[0] < 0:
+        raise DtypeError(
+            f"state {_STEP!r} is {counter.tolist()} of dtype {counter.dtype}; expected one int64, the steps made. "
+            "Load the state as it was saved."
         )

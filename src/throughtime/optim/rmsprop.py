@@ -9,6 +9,13 @@ from throughtime.optim.optimizer import Optimizer
 from throughtime.optim.settings import fraction, positive
 
 
+@compiled
+def _rmsprop(p: Array, g: Array, s: Array, lr: float, alpha: float, new: float, eps: float) -> None:
+    for i in range(p.size):
+        s[i] = alpha * s[i] + new * g[i] * g[i]
+        p[i] -= lr * g[i] / (math.sqrt(s[i]) + eps)
+
+
 class RMSprop(Optimizer):
     """RMSprop: s = alpha s + (1 - alpha) g^2; p -= lr g / (sqrt(s) + eps).
 
@@ -35,6 +42,7 @@ class RMSprop(Optimizer):
     """
 
     name = "rmsprop"
+    kernel = staticmethod(_rmsprop)
     slots = ("square",)
 
     def __init__(self, lr: float = 2e-3, alpha: float = 0.99, eps: float = 1e-8) -> None:
@@ -43,15 +51,9 @@ class RMSprop(Optimizer):
         self.eps = positive("eps", eps, 1e-8)
 
     def settings(self) -> dict[str, Any]:
+        """See `Optimizer.settings`."""
         return {"lr": self.lr, "alpha": self.alpha, "eps": self.eps}
 
-    def _update(self, p: Array, g: Array, *slots: Array) -> None:
-        number = p.dtype.type
-        _rmsprop(p, g, *slots, number(self.lr), number(self.alpha), number(1 - self.alpha), number(self.eps))
-
-
-@compiled
-def _rmsprop(p, g, s, lr, alpha, one_minus_alpha, eps):  # type: ignore[no-untyped-def]
-    for i in range(p.size):
-        s[i] = alpha * s[i] + one_minus_alpha * g[i] * g[i]
-        p[i] -= lr * g[i] / (math.sqrt(s[i]) + eps)
+    def coefficients(self) -> tuple[float, ...]:
+        """See `Optimizer.coefficients`."""
+        return self.lr, self.alpha, 1 - self.alpha, self.eps

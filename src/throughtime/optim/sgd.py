@@ -1,8 +1,16 @@
 """Stochastic gradient descent, the article's: p -= lr g."""
 
+from typing import Any
+
 from throughtime.machine.arrays import Array
 from throughtime.machine.jit import compiled
 from throughtime.optim.optimizer import Optimizer
+
+
+@compiled
+def _sgd(p: Array, g: Array, lr: float) -> None:
+    for i in range(p.size):
+        p[i] -= lr * g[i]
 
 
 class SGD(Optimizer):
@@ -27,15 +35,15 @@ class SGD(Optimizer):
     """
 
     name = "sgd"
+    kernel = staticmethod(_sgd)
 
     def __init__(self, lr: float = 0.005) -> None:
         super().__init__(lr)
 
-    def _update(self, p: Array, g: Array, *slots: Array) -> None:
-        _sgd(p, g, p.dtype.type(self.lr))
+    def settings(self) -> dict[str, Any]:
+        """See `Optimizer.settings`."""
+        return {"lr": self.lr}
 
-
-@compiled
-def _sgd(p, g, lr):  # type: ignore[no-untyped-def]
-    for i in range(p.size):
-        p[i] -= lr * g[i]
+    def coefficients(self) -> tuple[float, ...]:
+        """See `Optimizer.coefficients`."""
+        return (self.lr,)

@@ -1,0 +1,262 @@
+import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import tokenizers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from throughtime.data import tokenizer as module
+from throughtime.data.corpus import builtin
+from throughtime.data.tokenizer import SPECIALS, Tokenizer, Unit
+from throughtime.errors import ArgumentError, DtypeError, RunError, ShapeError, TextError, TokenError
+
+# Unassigned code points are left out: what they decompose to differs between versions of Unicode.
+texts = st.text(st.characters(exclude_categories=["Cs", "Cn"]), min_size=1)
+VIETNAMESE = "Nước Việt Nam, thủ đô Hà Nội.\n\tĐường phố… “đông đúc”! 🇻🇳 👨‍👩‍👧\r\n"
+
+
+@given(texts)
+def test_characters_round_trip(text: str) -> None:
+    tokenizer = Tokenizer.train(text)
+    ids = tokenizer.encode(text)
+    assert ids.dtype == np.int32
+    assert tokenizer.decode(ids) == unicodedata.normalize("NFC", text)
+    assert tokenizer.count_unknown(ids) == 0
+    assert not set(ids.tolist()) & {tokenizer.start_id, tokenizer.end_id}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_characters_are_composed_code_points(form: Literal["NFC", "NFD"]) -> None:
+    tokenizer = Tokenizer.train(VIETNAMESE)
+    ids = tokenizer.encode(unicodedata.normalize(form, VIETNAMESE))
+    assert [tokenizer.tokens[i] for i in ids] == list(VIETNAMESE)
+
+
+@given(st.sampled_from(["char", "word"]), texts, st.text(st.characters(exclude_categories=["Cs", "Cn"])))
+def test_encoding_is_what_the_file_says_to_the_library_that_reads_it(
+    unit: Unit, learnt: str, text: str
+) -> None:
+    tokenizer = Tokenizer.train(learnt + " word", unit)
+    theirs = tokenizers.Tokenizer.from_str(tokenizer._backend.to_str())
+    assert tokenizer.encode(text).tolist() == theirs.encode(text).ids
+
+
+@given(st.sampled_from(["char", "word"]), texts, st.integers(4, 12))
+def test_the_most_frequent_tokens_are_kept_in_a_fixed_order(unit: Unit, text: str, vocab_size: int) -> None:
+    text += " word"
+    full, capped = Tokenizer.train(text, unit), Tokenizer.train(text, unit, vocab_size)
+    assert capped.tokens == full.tokens[:vocab_size]
+    assert capped.vocab_size == len(capped.tokens) <= vocab_size
+    assert full.tokens[:3] == SPECIALS
+    counts = np.bincount(full.encode(text), minlength=full.vocab_size)[3:]
+    assert (np.diff(counts) <= 0).all()
+    ranks = [(-count, token) for count, token in zip(counts, full.tokens[3:], strict=True)]
+    assert ranks == sorted(ranks)
+    assert capped.count_unknown(capped.encode(text)) == counts[vocab_size - 3 :].sum()
+
+
+@pytest.mark.parametrize("unit", ["char", "word"])
+@pytest.mark.parametrize("special", SPECIALS)
+def test_a_text_that_spells_out_a_special_token_gets_none(unit: Unit, special: str, tmp_path: Path) -> None:
+    text = f"a {special} b{special}{special}"
+    Tokenizer.train(text, unit).save(tmp_path / "tokenizer.json")
+    tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
+    ids = tokenizer.encode(text)
+    assert ids.min() >= 3
+    if unit == "char":
+        assert tokenizer.decode(ids) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Tôi yêu Việt Nam.", ["Tôi", "yêu", "Việt", "Nam", "."]),
+        (unicodedata.normalize("NFD", "Tiếng Việt"), ["Tiếng", "Việt"]),
+        ("don't, rock’n’roll", ["don't", ",", "rock’n’roll"]),
+        ("'quoted' users' -x", ["'", "quoted", "'", "users", "'", "-", "x"]),
+        ("well-known -- 3.14 or 1.000,5.", ["well-known", "-", "-", "3.14", "or", "1.000,5", "."]),
+        ("a.b x3.5 __init__()", ["a", ".", "b", "x3.5", "__init__", "(", ")"]),
+        ("...?!", [".", ".", ".", "?", "!"]),
+        ("hi 👨‍👩‍👧🇻🇳!\n\tbye", ["hi", "👨‍👩‍👧", "🇻🇳", "!", "bye"]),
+        ("日本語。", ["日本語", "。"]),
+        ("  \n ", []),
+    ],
+)
+def test_words_are_cut_as_said(text: str, words: list[str]) -> None:
+    tokenizer = Tokenizer.train(text + " end", "word")
+    assert [tokenizer.tokens[i] for i in tokenizer.encode(text)] == words
+
+
+def test_words_do_not_depend_on_the_blocks_they_are_cut_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = VIETNAMESE * 20
+    tokenizer = Tokenizer.train(text, "word")
+    whole = tokenizer.encode(text)
+    monkeypatch.setattr(module, "_BLOCK", re.compile(r".{1,7}\S*", re.DOTALL))
+    np.testing.assert_array_equal(tokenizer.encode(text), whole)
+    assert Tokenizer.train(text, "word").tokens == tokenizer.tokens
+
+
+def test_unknown_tokens_are_counted_and_shown() -> None:
+    characters = Tokenizer.train("abc")
+    assert characters.encode("a☃𝄞b").tolist() == [3, 0, 0, 4]
+    assert characters.decode([3, 0, 4]) == "a\ufffdb"
+    words = Tokenizer.train("one two", "word")
+    ids = words.encode("one three two")
+    assert words.count_unknown(ids) == 1
+    assert words.decode(ids) == "one <unk> two"
+
+
+@pytest.mark.parametrize("unit", ["char", "word"])
+def test_the_empty_text_has_no_tokens(unit: Unit) -> None:
+    tokenizer = Tokenizer.train("some text", unit)
+    ids = tokenizer.encode("")
+    assert ids.shape == (0,)
+    assert ids.dtype == np.int32
+    assert tokenizer.decode(ids) == tokenizer.decode([]) == ""
+
+
+@pytest.mark.parametrize("unit", ["char", "word"])
+def test_save_and_load_keep_everything(unit: Unit, tmp_path: Path) -> None:
+    tokenizer = Tokenizer.train(VIETNAMESE, unit)
+    tokenizer.save(tmp_path / "tokenizer.json")
+    loaded = Tokenizer.load(str(tmp_path / "tokenizer.json"))
+    assert (loaded.unit, loaded.tokens) == (unit, tokenizer.tokens)
+    assert (loaded.unknown_id, loaded.start_id, loaded.end_id) == (0, 1, 2)
+    np.testing.assert_array_equal(loaded.encode(VIETNAMESE), tokenizer.encode(VIETNAMESE))
+    loaded.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "tokenizer.json").read_bytes()
+    assert {file.name for file in tmp_path.iterdir()} == {"tokenizer.json", "again.json"}
+
+
+def test_save_leaves_the_old_file_whole_when_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tokenizer.json"
+    Tokenizer.train("old").save(file)
+    old = file.read_bytes()
+
+    def full_disk(self: Path, target: Path) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        Tokenizer.train("new").save(file)
+    assert file.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_load_refuses_a_missing_file_and_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"tokenizer\.json does not exist; expected"):
+        Tokenizer.load(tmp_path / "tokenizer.json")
+    with pytest.raises(RunError, match="is a directory; expected"):
+        Tokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"{}", b'{"model": 3}', b"\xff\xfe", b"\0"])
+def test_load_refuses_a_damaged_file(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "tokenizer.json"
+    file.write_bytes(content)
+    with pytest.raises(RunError, match=r"expected a tokenizer\.json") as caught:
+        Tokenizer.load(file)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.data())
+def test_load_survives_any_cut_and_any_changed_byte(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    file = tmp_path_factory.mktemp("damaged") / "tokenizer.json"
+    Tokenizer.train("ab", "char").save(file)
+    content = bytearray(file.read_bytes())
+    position = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        del content[position:]
+    else:
+        content[position] = data.draw(st.integers(0, 255))
+    file.write_bytes(content)
+    try:
+        tokenizer = Tokenizer.load(file)
+    except RunError:
+        return
+    assert tokenizer.decode(tokenizer.encode("ab\n")) is not None
+
+
+def _edited(file: dict[str, Any], *path: str | int, value: object) -> str:
+    at: Any = file
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return json.dumps(file)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["normalizer"], {"type": "Lowercase"}),
+        (["pre_tokenizer"], {"type": "Whitespace"}),
+        (["pre_tokenizer"], None),
+        (["model", "vocab"], {"a": 0, "<unk>": 1}),
+        (["model", "vocab"], {"<unk>": 0, "<s>": 1, "</s>": 2, "a": 4}),
+        (["model", "vocab"], {"<unk>": 0, "<s>": 1, "</s>": 2, "ab": 3}),
+        (["model", "unk_token"], "a"),
+        (["truncation"], {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}),
+    ],
+)
+def test_load_refuses_another_programs_file(tmp_path: Path, path: list[str | int], value: object) -> None:
+    file = tmp_path / "tokenizer.json"
+    Tokenizer.train("a").save(file)
+    file.write_text(_edited(json.loads(file.read_text()), *path, value=value))
+    with pytest.raises(RunError, match="another program's"):
+        Tokenizer.load(file)
+
+
+def test_train_refuses_bad_arguments() -> None:
+    with pytest.raises(ArgumentError, match="unit is 'bpe'; expected 'char' or 'word'"):
+        Tokenizer.train("text", "bpe")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="vocab_size is 3; expected at least 4"):
+        Tokenizer.train("text", vocab_size=3)
+
+
+def test_train_refuses_a_text_without_tokens() -> None:
+    with pytest.raises(TextError, match="0 chars"):
+        Tokenizer.train("")
+    with pytest.raises(TextError, match="0 words"):
+        Tokenizer.train(" \n", "word")
+
+
+@pytest.mark.parametrize("unit", ["char", "word"])
+def test_half_a_surrogate_pair_is_refused(unit: Unit) -> None:
+    with pytest.raises(TextError, match=r"U\+DCFF, at character 2"):
+        Tokenizer.train("ab\udcff", unit)
+    with pytest.raises(TextError, match=r"U\+D800, at character 0"):
+        Tokenizer.train("ab", unit).encode("\ud800")
+
+
+def test_decode_refuses_what_are_not_ids() -> None:
+    tokenizer = Tokenizer.train("ab")
+    for wrong in ([3, 5], [-1]):
+        with pytest.raises(TokenError, match=rf"token id {wrong[-1]}; expected 0 to 4 \(vocab_size 5\)"):
+            tokenizer.decode(wrong)
+    with pytest.raises(ShapeError, match=r"\(1, 2\)"):
+        tokenizer.decode([[3, 4]])
+    with pytest.raises(DtypeError, match="float64"):
+        tokenizer.decode([3.0])
+
+
+@pytest.mark.parametrize(("unit", "vocab_size"), [("char", None), ("word", 8000)])
+def test_the_builtin_corpus_comes_back(unit: Unit, vocab_size: int | None) -> None:
+    text = builtin().text
+    tokenizer = Tokenizer.train(text, unit, vocab_size)
+    ids = tokenizer.encode(text)
+    decoded = tokenizer.decode(ids)
+    assert tokenizer.count_unknown(ids) == 0
+    if unit == "char":
+        assert decoded == text
+    else:
+        assert "".join(decoded.split()) == "".join(text.split())
+        np.testing.assert_array_equal(tokenizer.encode(decoded), ids)
