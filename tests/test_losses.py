@@ -47,7 +47,7 @@ def examples(
 
 
 @DTYPES
-@pytest.mark.parametrize("V", [1, 2, 7, 63, 64, 65, 130])
+@pytest.mark.parametrize("V", [1, 2, 7, 8, 9, 15, 65, 130])
 def test_softmax_equals_the_formula(V: int, dtype: str) -> None:
     logits, targets = examples(np.random.default_rng(V), 5, V, dtype)
     expected_loss, expected = softmax_by_formula(logits, targets, scale=0.25)
@@ -58,8 +58,8 @@ def test_softmax_equals_the_formula(V: int, dtype: str) -> None:
 
 
 @DTYPES
-@pytest.mark.parametrize("V", [1023, 1024, 1025, 1100, 8000])
-def test_softmax_equals_the_formula_over_several_blocks(V: int, dtype: str) -> None:
+@pytest.mark.parametrize("V", [1023, 1024, 8003])
+def test_softmax_equals_the_formula_for_long_rows(V: int, dtype: str) -> None:
     logits, targets = examples(np.random.default_rng(V), 4, V, dtype)
     expected_loss, expected = softmax_by_formula(logits, targets, scale=1.0)
     loss, _ = softmax_cross_entropy(logits, targets, scale=1.0)
@@ -71,7 +71,8 @@ def test_softmax_equals_the_formula_over_several_blocks(V: int, dtype: str) -> N
 def test_softmax_takes_either_integer(target_dtype: str) -> None:
     logits = np.zeros((2, 4))
     loss, count = softmax_cross_entropy(logits, np.array([0, 3], target_dtype), scale=1.0)
-    assert (loss, count) == (pytest.approx(2 * math.log(4), rel=1e-15), 2)
+    assert loss == pytest.approx(2 * math.log(4), rel=1e-15)
+    assert count == 2
 
 
 @pytest.mark.parametrize("place", [0, 5, 63, 64, 69])
@@ -88,7 +89,7 @@ def test_softmax_finds_the_largest_logit_wherever_it_is(place: int, offset: floa
 def test_softmax_of_negative_logits_is_right_in_both_types() -> None:
     for dtype in ("float32", "float64"):
         logits = np.array([[-1.0, -2.0, -0.5, -300.0]], dtype)
-        expected_loss, expected = softmax_by_formula(logits, [1], 1.0)
+        expected_loss, expected = softmax_by_formula(logits, np.array([1]), 1.0)
         loss, _ = softmax_cross_entropy(logits, np.array([1]), 1.0)
         assert loss == pytest.approx(expected_loss, rel=TOLERANCE[dtype])
         np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE[dtype])
@@ -123,7 +124,8 @@ def test_softmax_ignores_rows_entirely(dtype: str) -> None:
     logits, targets = examples(np.random.default_rng(3), 6, 9, dtype)
     logits[targets == IGNORED] = math.nan  # padding may hold anything
     loss, count = softmax_cross_entropy(logits, targets, scale=1.0)
-    assert math.isfinite(loss) and count == 4
+    assert math.isfinite(loss)
+    assert count == 4
     assert (logits[targets == IGNORED] == 0).all()
     assert not (logits[targets != IGNORED] == 0).all(axis=1).any()
 

@@ -21,11 +21,6 @@ IGNORED = -100
 
 Loss: TypeAlias = Callable[[Array, Array, float], tuple[float, int]]
 
-# The sum over a row is kept as 64 partial sums: the compiler may not reorder a sum of floats, so a single running
-# one is not vectorised, and fewer lanes are unrolled into scalars. A block stays in the first-level cache while its
-# exponentials are computed and then summed.
-_LANES, _HALF, _QUARTER, _EIGHTH = 64, 32, 16, 8
-_BLOCK = 1024
 _SIGNED = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
 
@@ -268,7 +263,6 @@ def _softmax(
 ) -> tuple[float, int]:
     N, V = logits.shape
     loss, count = 0.0, 0
-    lanes = np.empty(_LANES, logits.dtype)
     top_bits = np.empty(1, bits.dtype)
     top = top_bits.view(logits.dtype)
     for n in range(N):
@@ -288,19 +282,10 @@ def _softmax(
         m = top[0]
         loss += np.float64(m) - np.float64(o[target])
 
-        lanes[:] = 0
-        for start in range(0, V, _BLOCK):
-            part = o[start : start + _BLOCK]
-            for j in range(part.size):
-                part[j] = exp(part[j] - m)
-            whole = part.size // _LANES * _LANES
-            for j in range(0, whole, _LANES):
-                for lane in range(_LANES):
-                    lanes[lane] += part[j + lane]
-            for j in range(whole, part.size):
-                lanes[j - whole] += part[j]
-        total = _sum_of_lanes(lanes)
-        loss += math.log(total)
+        for j in range(V):
+            o[j] = exp(o[j] - m)
+        total = _sum(o)
+        loss += math.log(np.float64(total))
 
         factor = scale / total  # of the exponentials, which become probabilities
         for j in range(V):
@@ -310,16 +295,23 @@ def _softmax(
 
 
 @equation
-def _sum_of_lanes(lanes: Array) -> float:
-    for lane in range(_HALF):
-        lanes[lane] += lanes[lane + _HALF]
-    for lane in range(_QUARTER):
-        lanes[lane] += lanes[lane + _QUARTER]
-    for lane in range(_EIGHTH):
-        lanes[lane] += lanes[lane + _EIGHTH]
-    total: float = lanes[0]
-    for lane in range(1, _EIGHTH):
-        total += lanes[lane]
+def _sum(o: Array) -> float:
+    # Eight sums side by side: the compiler keeps the order of float additions, and one sum alone would wait four
+    # cycles for each of them.
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = o.dtype.type(0)
+    whole = o.size // 8 * 8
+    for j in range(0, whole, 8):
+        s0 += o[j]
+        s1 += o[j + 1]
+        s2 += o[j + 2]
+        s3 += o[j + 3]
+        s4 += o[j + 4]
+        s5 += o[j + 5]
+        s6 += o[j + 6]
+        s7 += o[j + 7]
+    for j in range(whole, o.size):
+        s0 += o[j]
+    total: float = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
     return total
 
 

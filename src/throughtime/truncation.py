@@ -87,7 +87,7 @@ class Window:
         _require_at_least("Window", self.k, 0, "the last lag that a gradient reaches")
 
     def window(self, T: int) -> int | None:
-        return self.k if self.k < T - 1 else None  # beyond that, nothing is left out
+        return self.k if self.k < T else None  # beyond that, not even the initial state is left out
 
     def cuts(self, T: int) -> None:
         return None
@@ -161,7 +161,7 @@ def parse_truncation(spec: str) -> Truncation:
     name, _, number = spec.partition(":")
     if name == "full" and not number:
         return Full()
-    kinds = {"window": Window, "chunk": Chunk}
+    kinds: dict[str, type[Window] | type[Chunk]] = {"window": Window, "chunk": Chunk}
     try:
         steps = int(number)
     except ValueError:
@@ -171,8 +171,7 @@ def parse_truncation(spec: str) -> Truncation:
             f"truncation {spec!r} found; expected full, window:K or chunk:K. Try chunk:50, or window:4 for the "
             "article's bptt_truncate."
         )
-    made: Truncation = kinds[name](steps)
-    return made
+    return kinds[name](steps)
 
 
 def _require_at_least(name: str, k: int, least: int, meaning: str) -> None:

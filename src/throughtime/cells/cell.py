@@ -1,13 +1,19 @@
 """What a recurrent cell is: its equations for one step of one unit, forward and backward."""
 
+import math
 import re
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from throughtime.errors import CellError
-from throughtime.machine.jit import equation
+from throughtime.machine.jit import equation, python_function
+from throughtime.machine.streams import ROWS
 
 Equation = Callable[..., Any]
+
+# A layer's own parameters, beside which the cell's stand.
+_TAKEN = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class Cell:
@@ -47,7 +53,7 @@ class Cell:
     Raises
     ------
     CellError
-        A name that is no identifier, or a count that makes no sense.
+        A name that is no identifier or is taken, a count that makes no sense, or an equation that is no function.
 
     Examples
     --------
@@ -89,14 +95,15 @@ class Cell:
             ("parameters", tuple(self.parameters)),
         ):
             _require_names(name, kind, names)
-        if not 0 <= apart <= len(self.gates):
+        if apart not in range(len(self.gates) + 1):
             raise CellError(
-                f"cell {name!r} has apart={apart}; expected 0 to {len(self.gates)}, its number of gates. "
+                f"cell {name!r} has apart={apart!r}; expected 0 to {len(self.gates)}, its number of gates. "
                 "Give the number of last gates whose two halves stay apart."
             )
-        # Sources are kept for the fingerprint; the compiled forms are what sweeps call.
-        self.forward = equation(forward)
-        self.backward = equation(backward)
+        _require_room(self)
+        _require_starts(self)
+        self.forward = _compiled(name, "forward", forward)
+        self.backward = _compiled(name, "backward", backward)
 
     @property
     def preactivations(self) -> int:
@@ -111,9 +118,44 @@ class Cell:
 
 
 def _require_names(cell: str, kind: str, names: tuple[str, ...]) -> None:
-    found = [name for name in names if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_]\w*", name))]
-    if found or len(set(names)) < len(names) or (not names and kind != "parameters"):
+    wrong = [name for name in names if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_]\w*", name))]
+    if wrong or len(set(names)) < len(names) or (not names and kind != "parameters"):
         raise CellError(
             f"cell {cell!r} has {kind} {names}; expected identifiers, each once"
             f"{'' if kind == 'parameters' else ', at least one'}. Name each {kind.rstrip('s')}."
         )
+    taken = [name for name in names if name in _TAKEN]
+    if kind == "parameters" and taken:
+        raise CellError(
+            f"cell {cell!r} has a parameter {taken[0]!r}; expected none of {', '.join(_TAKEN)}, which every layer has. "
+            "Choose another name."
+        )
+
+
+def _require_room(cell: Cell) -> None:
+    """A sweep's loop over units holds so many rows at once, and no more."""
+    rows = max(cell.preactivations + len(cell.parameters), len(cell.states))
+    if rows > ROWS:
+        raise CellError(
+            f"cell {cell.name!r} has {cell.preactivations} pre-activations, {len(cell.parameters)} parameters and "
+            f"{len(cell.states)} states; expected at most {ROWS} pre-activations and parameters, and as many states. "
+            "Split the cell into layers."
+        )
+
+
+def _require_starts(cell: Cell) -> None:
+    for name, start in cell.parameters.items():
+        if isinstance(start, bool) or not isinstance(start, int | float) or not math.isfinite(start):
+            raise CellError(
+                f"cell {cell.name!r} has parameter {name}={start!r}; expected a finite number. Give the value it starts with."
+            )
+
+
+def _compiled(cell: str, role: str, function: Any) -> Equation:
+    function = python_function(function)
+    if not isinstance(function, types.FunctionType):
+        raise CellError(
+            f"cell {cell!r} has {role} of type {type(function).__name__}; expected a Python function. "
+            "Define it with def."
+        )
+    return equation(function)

@@ -7,6 +7,7 @@ A vanished gradient is made of denormal numbers, and x86 processors take 10 to 1
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -24,7 +25,7 @@ _FLUSH = 0x8040 if _X86 else 1 << 24 if _ARM else 0
 _INT32, _INT64, _POINTER = ir.IntType(32), ir.IntType(64), ir.IntType(8).as_pointer()
 
 
-def _call(builder, name, result, arguments):  # type: ignore[no-untyped-def]
+def _call(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
@@ -58,7 +59,7 @@ def _set_control(typing, value):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _exchange(bits, clear):  # type: ignore[no-untyped-def]
+def _exchange(bits: np.uint64, clear: np.uint64) -> np.uint64:
     """Set the register to (register & ~clear) | bits; return what it was."""
     old = _control()
     _set_control((old & ~clear) | bits)

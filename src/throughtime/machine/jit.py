@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numba import config, njit
+from numba import config, njit, typeof
+from numba.core.errors import NumbaError
+from numba.core.types import BaseTuple, unliteral
+from numba.np.numpy_support import as_dtype
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,23 +87,40 @@ def cache_counts() -> CacheCounts:
 def fingerprint(function: Callable[..., Any]) -> str:
     """Digest of the files, code and constants that compiling `function` would read.
 
-    Follows globals, attributes of modules, closures, and the Python functions inside compiled ones.
+    Follows globals, attributes of modules, closures, defaults, and the Python functions inside compiled ones.
     """
-    todo: list[tuple[str, Any]] = [("", function)]
-    seen: set[tuple[str, int]] = set()
-    facts: set[str] = set()
-    while todo:
-        name, value = todo.pop()
-        plain = _python_function(value)
-        if isinstance(plain, (bool, int, float, str, tuple, np.generic)):
-            facts.add(f"{name}={plain!r}")
-        if not isinstance(plain, types.FunctionType) or (name, id(plain)) in seen:
-            continue
-        seen.add((name, id(plain)))
-        code = plain.__code__
-        facts.add(f"{name}={_code(code)}{_file_digest(code.co_filename)}")
-        todo += _references(plain)
-    return hashlib.sha256("\n".join(sorted(facts)).encode()).hexdigest()[:12]
+    functions: list[Any] = [python_function(function)]
+    facts = [_file_digest(__file__)]  # the options
+    for plain in functions:  # it grows as it is gone through
+        facts += [_code(plain.__code__), _file_digest(plain.__code__.co_filename)]
+        facts += [f"{name}={_fact(value, functions)}" for name, value in _references(plain)]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
+
+
+def python_function(value: Any) -> Any:
+    """The function within a dispatcher (`py_func`) or an intrinsic (`_defn`); anything else stands for itself."""
+    inner = (getattr(value, attribute, None) for attribute in ("py_func", "_defn"))
+    return next((function for function in inner if isinstance(function, types.FunctionType)), value)
+
+
+def result_type(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a compiled function returns for arguments like these: a dtype, or tuples of them; None if nothing is compiled.
+
+    Raises
+    ------
+    TypeError
+        It does not compile; the reason in one line.
+    """
+    if not COMPILING:
+        return None
+    signature = tuple(typeof(argument) for argument in arguments)
+    try:
+        function.compile(signature)  # type: ignore[attr-defined]
+    except NumbaError as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        reasons = [line for line in lines if line and not line.startswith("Failed in")]
+        raise TypeError(reasons[0] if reasons else type(error).__name__) from error
+    return _dtypes(function.overloads[signature].signature.return_type)  # type: ignore[attr-defined]
 
 
 def _cached(function: F, fastmath: frozenset[str]) -> F:
@@ -111,22 +131,47 @@ def _cached(function: F, fastmath: frozenset[str]) -> F:
     return kernel
 
 
-def _python_function(value: Any) -> Any:
-    """The function within a dispatcher (`py_func`) or an intrinsic (`_defn`)."""
-    return getattr(value, "py_func", None) or getattr(value, "_defn", None) or value
+def _dtypes(kind: Any) -> Any:
+    return tuple(map(_dtypes, kind)) if isinstance(kind, BaseTuple) else as_dtype(unliteral(kind))
 
 
 def _references(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    names = sorted(_names(function.__code__))
-    for name in names:
-        if name not in function.__globals__:
-            continue
-        value = function.__globals__[name]
-        yield name, value
-        if isinstance(value, types.ModuleType):
-            yield from ((n, getattr(value, n)) for n in names if hasattr(value, n))
+    """What a function finds outside its own code, by name."""
+    yield from _found(sorted(_names(function.__code__)), function.__globals__, set())
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        yield name, cell.cell_contents
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # not bound yet: a function that will call itself
+            continue
+    yield "defaults", function.__defaults__
+    yield "keywords", tuple((function.__kwdefaults__ or {}).items())
+
+
+def _found(names: list[str], namespace: dict[str, Any], seen: set[int]) -> Iterator[tuple[str, Any]]:
+    for name in names:
+        if name not in namespace:
+            continue
+        value = namespace[name]
+        yield name, value
+        if isinstance(value, types.ModuleType) and id(value) not in seen:
+            seen.add(id(value))
+            yield from _found(names, vars(value), seen)
+
+
+def _fact(value: Any, functions: list[Any]) -> str:
+    """A value as the compiler would freeze it; a function as its place in `functions`, where it is put."""
+    plain = python_function(value)
+    if isinstance(plain, types.FunctionType):
+        if plain not in functions:
+            functions.append(plain)
+        return f"function {functions.index(plain)}"
+    if isinstance(plain, tuple):
+        return f"({', '.join(_fact(part, functions) for part in plain)})"
+    if isinstance(plain, np.ndarray):
+        return f"{plain.dtype}{plain.shape}{hashlib.sha256(plain.tobytes()).hexdigest()}"
+    if isinstance(plain, (bool, int, float, complex, str, bytes, np.generic)):
+        return repr(plain)
+    return getattr(plain, "__qualname__", type(plain).__qualname__)
 
 
 def _names(code: types.CodeType) -> set[str]:
@@ -135,14 +180,19 @@ def _names(code: types.CodeType) -> set[str]:
 
 
 def _code(code: types.CodeType) -> str:
-    # repr() of a nested code object would hold an address, which differs between processes.
-    constants = [_code(c) if isinstance(c, types.CodeType) else c for c in code.co_consts]
-    return repr((code.co_code, code.co_names, constants))
+    return repr((code.co_code, code.co_names)) + ", ".join(map(_constant, code.co_consts))
+
+
+def _constant(value: Any) -> str:
+    # repr() of a nested code object holds an address, and that of a set its order, which differ between processes.
+    if isinstance(value, types.CodeType):
+        return _code(value)
+    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
 
 
 @functools.cache
-def _file_digest(path: str) -> str | None:
+def _file_digest(path: str) -> str:
     if not os.path.exists(path):  # a notebook, a prompt
-        return None
+        return ""
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()

@@ -12,4 +12,5 @@ def single_threaded_blas() -> AbstractContextManager[Any]:
     BLAS's own threads gain nothing on a recurrence's skinny products, or slow them (17 -> 26 ms on a tanh RNN of
     256 units); and one thread makes the bits independent of the machine's number of cores.
     """
-    return threadpool_limits(limits=1, user_api="blas")
+    limited: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limited

@@ -141,10 +141,10 @@ def check_gradients(
             worst = max(worst, abs(numeric - gradient[place]))
         largest = float(np.abs(gradient).max())
         errors[name] = worst / largest if largest else worst
-    name = max(errors, key=lambda key: errors[key])
-    if not errors[name] <= tolerance:
+    wrong = max(errors, key=errors.__getitem__)
+    if not errors[wrong] <= tolerance:
         raise GradientError(
-            f"gradient of {name} differs from central differences by {errors[name]:.1e}, relative; expected at most "
+            f"gradient of {wrong} differs from central differences by {errors[wrong]:.1e}, relative; expected at most "
             f"{tolerance:.0e}. Check the cell's backward against its forward."
         )
     return errors

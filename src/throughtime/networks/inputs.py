@@ -20,6 +20,9 @@ class Input(Protocol):
     T: int
     B: int
 
+    def without(self, padding: Array) -> "Input":
+        """The same, with nothing where padding (T, B) is true."""
+
     def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
         """out (T*B, K) = x @ weight.T, weight (K, I)."""
 
@@ -35,6 +38,10 @@ class Vectors:
     def __init__(self, x: Array) -> None:
         self.x = x
         self.T, self.B, self._I = x.shape
+
+    def without(self, padding: Array) -> "Input":
+        # What lies beyond a sequence's end may be anything, NaN too; 0 * NaN must not reach a weight's gradient.
+        return Vectors(np.where(padding[:, :, None], self.x.dtype.type(0), self.x))
 
     def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
         multiply(self._flat(), weight.T, out)
@@ -59,6 +66,9 @@ class OneHot:
         self.ids = ids
         self.T, self.B = ids.shape
 
+    def without(self, padding: Array) -> "Input":
+        return self  # ids are always valid
+
     def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
         gather_rows(weight.T, self.ids.ravel(), out)
 
@@ -75,6 +85,9 @@ class TableRows:
     def __init__(self, table: Array, ids: Array) -> None:
         self.table, self.ids = table, ids
         self.T, self.B = ids.shape
+
+    def without(self, padding: Array) -> "Input":
+        return self  # ids are always valid
 
     def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
         projected = buffers.empty("table_projected", (len(self.table), len(weight)), out.dtype)
@@ -102,6 +115,9 @@ class GatheredRows(Vectors):
         gather_rows(table, ids.ravel(), gathered)
         super().__init__(gathered.reshape(*ids.shape, table.shape[1]))
         self.table, self.ids = table, ids
+
+    def without(self, padding: Array) -> "Input":
+        return self  # ids are always valid
 
     def differentiate(
         self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True

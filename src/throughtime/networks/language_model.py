@@ -75,19 +75,19 @@ class LanguageModel(Network):
             )
         self.tied = tied
         super().__init__(
-            embedding_size or vocab_size,
-            hidden_size,
-            vocab_size,
-            cell,
-            nonlinearity,
-            num_layers,
-            bias,
-            dropout,
-            "softmax",
-            "every",
-            init,
-            dtype,
-            rng,
+            input_size=embedding_size or vocab_size,
+            hidden_size=hidden_size,
+            output_size=vocab_size,
+            cell=cell,
+            nonlinearity=nonlinearity,
+            num_layers=num_layers,
+            bias=bias,
+            dropout=dropout,
+            loss="softmax",
+            at="every",
+            init=init,
+            dtype=dtype,
+            rng=rng,
         )
         if embedding_size is None:
             # Column by column, so that reading a token's column, U[:, x], touches one stretch of memory.

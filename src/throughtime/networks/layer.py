@@ -132,9 +132,6 @@ class Recurrent:
         source = self.source(x)
         T, B = source.T, source.B
         reset, lengths = check_reset(reset, T, B), check_lengths(lengths, T, B)
-        if lengths is not None and isinstance(source, Vectors):
-            # What lies beyond a sequence's end may be anything, NaN too; it must not reach a product.
-            source = Vectors(np.where((np.arange(T)[:, None] < lengths)[:, :, None], source.x, 0))
         with flush_to_zero():
             y, final, trace = self.stack.forward(
                 self.params, source, self.state_in("state", state, B), reset, lengths, training, Buffers()
@@ -232,7 +229,7 @@ class Recurrent:
         G, H = len(self.cell.gates), self.hidden_size
         params: dict[str, Array] = {}
         for k in range(self.num_layers):
-            shapes = {
+            shapes: dict[str, tuple[int, ...]] = {
                 f"weight_ih_l{k}": (G * H, H if k else self.input_size),
                 f"weight_hh_l{k}": (G * H, H),
             }

@@ -17,6 +17,7 @@ from throughtime.machine.denormals import flush_to_zero
 from throughtime.networks.inputs import Input
 from throughtime.networks.layer import Recurrent, State, find_cell
 from throughtime.networks.readout import differentiate_readout, read_out
+from throughtime.networks.stack import Trace
 from throughtime.networks.validation import (
     check_array,
     check_ids,
@@ -65,6 +66,7 @@ class Network:
 
     def __init__(
         self,
+        *,
         input_size: int,
         hidden_size: int,
         output_size: int,
@@ -178,23 +180,12 @@ class Network:
         state : as the layer's
         """
         at = at or self.at
-        source = self._source(inputs)
-        T, B = source.T, source.B
-        lengths = check_lengths(lengths, T, B)
+        buffers = Buffers()
         with flush_to_zero():
-            buffers = Buffers()
-            y, final, _ = self.layers.stack.forward(
-                self._layer_params(),
-                source,
-                self.layers.state_in("state", state, B),
-                check_reset(reset, T, B),
-                lengths,
-                False,
-                buffers,
-            )
-            rows = _last_rows(T, B, lengths) if at == "last" else None
-            outputs = read_out(self._readout(), y.reshape(T * B, -1), rows, buffers)
-        return outputs.reshape((B, -1) if at == "last" else (T, B, -1)), self.layers.state_out(final)
+            run = self._run(inputs, state, reset, lengths, False, buffers)
+            rows = _last_rows(run.T, run.B, run.lengths) if at == "last" else None
+            outputs = read_out(self._readout(), run.y, rows, buffers)
+        return outputs.reshape((run.B, -1) if at == "last" else (run.T, run.B, -1)), run.state
 
     def step(self, x: Array, state: State | None = None) -> tuple[Array, State]:
         """One step: x (B, I) or ids (B,); returns outputs (B, O) and the state."""
@@ -217,36 +208,28 @@ class Network:
 
         With `buffers` of an earlier call, its gradients are overwritten.
         """
-        source = self._source(inputs)
-        T, B = source.T, source.B
-        params = self._layer_params()
+        grads: dict[str, Array] = {}
         with flush_to_zero():
-            lengths = check_lengths(lengths, T, B)
-            y, final, trace = self.layers.stack.forward(
-                params,
-                source,
-                self.layers.state_in("state", state, B),
-                check_reset(reset, T, B),
-                lengths,
-                training,
-                buffers,
-            )
-            rows = self._scored_rows(T, B, lengths)
-            wanted = self._targets(targets, T, B, rows)
+            run = self._run(inputs, state, reset, lengths, training, buffers)
+            rows = self._scored_rows(run)
+            wanted = self._targets(targets, run, rows)
             count = count_targets(wanted, self.loss)
-            scale = self._scale(reduction, count)
-            flat = y.reshape(T * B, -1)
-            outputs = read_out(self._readout(), flat, rows, buffers)
+            scale = _scale(reduction, count)
+            outputs = read_out(self._readout(), run.y, rows, buffers)
             total, _ = losses[self.loss](outputs, wanted, scale)
-            grads: dict[str, Array] = {}
-            dy = differentiate_readout(self._readout(), outputs, flat, rows, grads, buffers).reshape(T, B, -1)
+            dy = differentiate_readout(self._readout(), outputs, run.y, rows, grads, buffers)
             back = self.layers.stack.backward(
-                params, trace, dy, None, truncation, buffers, self._wants_dinput()
+                self._layer_params(),
+                run.trace,
+                dy.reshape(run.T, run.B, -1),
+                None,
+                truncation,
+                buffers,
+                self._wants_dinput(),
             )
-        grads |= {f"rnn.{name}": array for name, array in back.params.items()}
-        self._differentiate_input(back.dinput, grads)
-        ordered = {name: grads[name] for name in self.params}
-        return BPTT(total * scale, ordered, self.layers.state_out(final), count)
+            grads |= {f"rnn.{name}": array for name, array in back.params.items()}
+            self._differentiate_input(back.dinput, grads)
+        return BPTT(total * scale, {name: grads[name] for name in self.params}, run.state, count)
 
     def evaluate_loss(
         self,
@@ -258,24 +241,37 @@ class Network:
         buffers: Buffers,
     ) -> tuple[float, int, State]:
         """Sum of the losses, number of targets, and the state after the last step; no gradient."""
+        with flush_to_zero():
+            run = self._run(inputs, state, reset, lengths, False, buffers)
+            rows = self._scored_rows(run)
+            wanted = self._targets(targets, run, rows)
+            outputs = read_out(self._readout(), run.y, rows, buffers)
+            total, count = losses[self.loss](outputs, wanted, 1.0)
+        return total, count, run.state
+
+    def _run(
+        self,
+        inputs: Array,
+        state: State | None,
+        reset: Array | None,
+        lengths: Array | None,
+        training: bool,
+        buffers: Buffers,
+    ) -> "_Run":
+        """The recurrent layers' part of a forward pass, arguments checked."""
         source = self._source(inputs)
         T, B = source.T, source.B
-        with flush_to_zero():
-            lengths = check_lengths(lengths, T, B)
-            y, final, _ = self.layers.stack.forward(
-                self._layer_params(),
-                source,
-                self.layers.state_in("state", state, B),
-                check_reset(reset, T, B),
-                lengths,
-                False,
-                buffers,
-            )
-            rows = self._scored_rows(T, B, lengths)
-            wanted = self._targets(targets, T, B, rows)
-            outputs = read_out(self._readout(), y.reshape(T * B, -1), rows, buffers)
-            total, count = losses[self.loss](outputs, wanted, 1.0)
-        return total, count, self.layers.state_out(final)
+        lengths = check_lengths(lengths, T, B)
+        y, final, trace = self.layers.stack.forward(
+            self._layer_params(),
+            source,
+            self.layers.state_in("state", state, B),
+            check_reset(reset, T, B),
+            lengths,
+            training,
+            buffers,
+        )
+        return _Run(T, B, y.reshape(T * B, -1), self.layers.state_out(final), trace, lengths)
 
     def _source(self, inputs: Array) -> Input:
         return self.layers.source(inputs)
@@ -295,15 +291,15 @@ class Network:
             name.removeprefix("rnn."): array for name, array in self.params.items() if name.startswith("rnn.")
         }
 
-    def _scored_rows(self, T: int, B: int, lengths: Array | None) -> Array | None:
+    def _scored_rows(self, run: "_Run") -> Array | None:
         """Which of the T * B output rows the loss sees; None for all."""
         if self.at == "last":
-            return _last_rows(T, B, lengths)
-        return None if lengths is None else np.flatnonzero(np.arange(T)[:, None] < lengths)
+            return _last_rows(run.T, run.B, run.lengths)
+        return None if run.lengths is None else np.flatnonzero(np.arange(run.T)[:, None] < run.lengths)
 
-    def _targets(self, targets: Array, T: int, B: int, rows: Array | None) -> Array:
+    def _targets(self, targets: Array, run: "_Run", rows: Array | None) -> Array:
         """Targets of the scored rows: (N,) ids for softmax, otherwise (N, O)."""
-        shape: tuple[int, ...] = (T, B) if self.at == "every" else (B,)
+        shape: tuple[int, ...] = (run.T, run.B) if self.at == "every" else (run.B,)
         axes: tuple[str, ...] = ("T", "batch") if self.at == "every" else ("batch",)
         if self.loss == "softmax":
             ids = np.asarray(targets)
@@ -312,22 +308,35 @@ class Network:
                 raise ShapeError(
                     f"targets have shape {ids.shape}; expected ({expected}). Pass one class id for each."
                 )
-            found = check_ids("targets", ids.reshape(-1, B), self.output_size, IGNORED).ravel()
+            found: Array = check_ids("targets", ids.reshape(-1, run.B), self.output_size, IGNORED).ravel()
         else:
             full, names = (*shape, self.output_size), (*axes, "output_size")
             found = check_array("targets", targets, full, names, self.dtype).reshape(-1, self.output_size)
         return found if rows is None or self.at == "last" else found[rows]
 
-    def _scale(self, reduction: str, count: int) -> float:
-        if reduction not in ("mean", "sum"):
-            raise ArgumentError(
-                f"reduction {reduction!r} found; expected 'mean' or 'sum'. Use 'sum' for the article's."
-            )
-        if count == 0:
-            raise ArgumentError(
-                f"every target is {IGNORED}, which is ignored; expected at least one that counts. Leave such batches out."
-            )
-        return 1.0 if reduction == "sum" else 1.0 / count
+
+@dataclass
+class _Run:
+    """What the recurrent layers made of a batch; y is (T*B, H)."""
+
+    T: int
+    B: int
+    y: Array
+    state: State
+    trace: Trace
+    lengths: Array | None
+
+
+def _scale(reduction: str, count: int) -> float:
+    if reduction not in ("mean", "sum"):
+        raise ArgumentError(
+            f"reduction {reduction!r} found; expected 'mean' or 'sum'. Use 'sum' for the article's."
+        )
+    if count == 0:
+        raise ArgumentError(
+            f"every target is {IGNORED}, which is ignored; expected at least one that counts. Leave such batches out."
+        )
+    return 1.0 if reduction == "sum" else 1.0 / count
 
 
 def _last_rows(T: int, B: int, lengths: Array | None) -> Array:

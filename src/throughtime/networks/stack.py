@@ -102,6 +102,8 @@ class Stack:
         """y (T, B, H), the last state (STATES, num_layers, B, H), and the trace."""
         T, B, G, H, S = source.T, source.B, self.G, self.H, self.S
         padding = None if lengths is None else np.arange(T)[:, None] >= lengths
+        if padding is not None:
+            source = source.without(padding)
         trace = Trace(
             layers=[],
             reset=NOWHERE if reset is None else reset if padding is None else reset & ~padding,
@@ -257,6 +259,7 @@ class Stack:
                     layer.entering,
                     layer.states,
                     cut,
+                    trace.lengths,
                     packed[k],
                     dh[k],
                     dstate[k],

@@ -17,11 +17,12 @@ def require_count(name: str, value: Any) -> int:
 
 def require_dtype(dtype: Any) -> np.dtype[Any]:
     """float32 or float64."""
+    found: np.dtype[Any] | None
     try:
         found = np.dtype(dtype)
     except TypeError:
         found = None
-    if found not in (np.float32, np.float64):
+    if found is None or found not in (np.float32, np.float64):
         raise DtypeError(
             f"dtype {dtype!r} found; expected float32 or float64. Use float32 to train, float64 to check gradients."
         )

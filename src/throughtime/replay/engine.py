@@ -8,7 +8,7 @@ from throughtime.networks.language_model import LanguageModel
 from throughtime.truncation import Full, Window
 
 # The article's names, and the engine's.
-NAMES = {"U": "layers.weight_ih_l0", "V": "readout.weight", "W": "layers.weight_hh_l0"}
+NAMES = {"U": "rnn.weight_ih_l0", "V": "readout.weight", "W": "rnn.weight_hh_l0"}
 
 
 class Engine:

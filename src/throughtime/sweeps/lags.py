@@ -42,6 +42,7 @@ def lag(
     entering: Array,
     states: Array,
     cut: Array,
+    lengths: Array,
     w: Array,
     dh: Array,
     dstate: Array,
@@ -59,8 +60,8 @@ def lag(
         The lag.
     last : bool
         Whether the window ends here, so that nothing goes on to lag back + 1.
-    kept, recurrent, unit, entering, states
-        As `unroll` has them.
+    kept, recurrent, unit, entering, states, lengths
+        As `unroll` has them; a step beyond a sequence's end is no origin.
     cut : (T, B) of bool, or (0, 0) for none
         As `reverse` has it.
     w : what `pack_backward` made of the recurrent weights.
@@ -86,6 +87,10 @@ def lag(
             carried, ds = dh[t, b : b + 1], dstate[:, t, b]
             dax, sum_x = delta_input[t, b], da[step, b]
             dah, sum_h = (delta_recurrent if APART else delta_input)[t, b], (dr if APART else da)[step, b]
+            if t >= lengths[b]:
+                dax[:] = 0
+                dah[:] = 0
+                continue
             for j in range(H):
                 dh_new = plus(read(carried, 0, 1, j, S_CARRIED), read(ds, 0, 1, j, S_DSTATE))
                 values = read(k, 0, GATES, j, S_INPUT) + read(ah, SUMMED, APART, j, S_RECURRENT)

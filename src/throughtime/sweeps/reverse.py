@@ -76,7 +76,6 @@ def reverse(
             dax = da[t, b]
             dah = (dr if APART else da)[t, b]
             if t >= lengths[b]:
-                ds[0] += carried[0]
                 dax[:] = 0
                 dah[:] = 0
                 continue

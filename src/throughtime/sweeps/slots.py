@@ -29,8 +29,18 @@ S_INPUT, S_RECURRENT, S_BEFORE, S_AFTER, S_UNIT = 0, 1, 2, 3, 4
 S_DSTATE, S_ABOVE, S_CARRIED, S_DINPUT, S_DRECURRENT, S_DUNIT, S_SUM = 5, 6, 7, 8, 9, 10, 11
 
 
+_made: dict[tuple[Any, Cell], Any] = {}
+
+
 def for_cell(template: F, cell: Cell) -> F:
-    """The sweep `template`, compiled for `cell`."""
+    """The sweep `template`, compiled for `cell`: the same one for every layer of that cell."""
+    if (template, cell) not in _made:
+        _made[template, cell] = _specialised(template, cell)
+    sweep: F = _made[template, cell]
+    return sweep
+
+
+def _specialised(template: F, cell: Cell) -> F:
     return specialise(
         template,
         f"{template.__name__}_{cell.name}",

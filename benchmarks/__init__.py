@@ -1,0 +1,1 @@
+"""How fast a whole training step is, beside its peers."""
