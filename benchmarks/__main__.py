@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.workloads import WORKLOADS
 
 PEERS = ("throughtime", "torch")
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def measure(peer: str, name: str) -> float:

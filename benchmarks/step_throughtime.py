@@ -5,7 +5,7 @@ from collections.abc import Callable
 import throughtime as tt
 from benchmarks.workloads import CLIP, LEARNING_RATE, Workload
 from throughtime.machine.buffers import Buffers
-from throughtime.machine.denormals import flush_to_zero
+from throughtime.machine.conditions import computing
 
 
 def make_step(work: Workload) -> Callable[[], float]:
@@ -23,7 +23,7 @@ def make_step(work: Workload) -> Callable[[], float]:
     optimizer, clip, buffers = tt.SGD(LEARNING_RATE), tt.ClipNorm(CLIP), Buffers()
 
     def step() -> float:
-        with flush_to_zero():
+        with computing():
             r = model.bptt(inputs, targets, None, tt.Full(), "mean", None, None, True, buffers)
             clip.apply(r.grads)
             optimizer.step(model.params, r.grads)

@@ -26,9 +26,9 @@ from throughtime.errors import (
 
 if TYPE_CHECKING:
     from throughtime.cells.cell import Cell
-    from throughtime.cells.check import check_cell
     from throughtime.data.corpus import Corpus
     from throughtime.data.tokenizer import Tokenizer
+    from throughtime.networks.check_cell import check_cell
     from throughtime.networks.gradients import bptt, check_gradients
     from throughtime.networks.language_model import LanguageModel
     from throughtime.networks.layer import GRU, LSTM, RNN, Recurrent
@@ -109,7 +109,7 @@ _MODULE_OF = {
     "Tokenizer": "throughtime.data.tokenizer",
     "Window": "throughtime.truncation",
     "bptt": "throughtime.networks.gradients",
-    "check_cell": "throughtime.cells.check",
+    "check_cell": "throughtime.networks.check_cell",
     "check_gradients": "throughtime.networks.gradients",
     "evaluate": "throughtime.training.evaluate",
     "fit": "throughtime.training.fit",

@@ -1,6 +1,7 @@
 """Cells, the contract they keep, and the functions that their equations may use."""
 
 from throughtime.cells.cell import Cell
+from throughtime.cells.check import check_equations
 from throughtime.cells.gru import gru
 from throughtime.cells.lstm import lstm
 from throughtime.cells.rnn import rnn_relu, rnn_sigmoid, rnn_tanh
@@ -16,6 +17,7 @@ from throughtime.machine.functions import (
 
 __all__ = [
     "Cell",
+    "check_equations",
     "exp",
     "gru",
     "lstm",

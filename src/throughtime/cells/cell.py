@@ -4,6 +4,7 @@ import math
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from throughtime.errors import CellError
@@ -145,7 +146,7 @@ def _require_room(cell: Cell) -> None:
 
 def _require_starts(cell: Cell) -> None:
     for name, start in cell.parameters.items():
-        if isinstance(start, bool) or not isinstance(start, int | float) or not math.isfinite(start):
+        if isinstance(start, bool) or not isinstance(start, Real) or not math.isfinite(start):
             raise CellError(
                 f"cell {cell.name!r} has parameter {name}={start!r}; expected a finite number. Give the value it starts with."
             )

@@ -61,7 +61,7 @@ def _set_control(typing, value):  # type: ignore[no-untyped-def]
 @compiled
 def _exchange(bits: np.uint64, clear: np.uint64) -> np.uint64:
     """Set the register to (register & ~clear) | bits; return what it was."""
-    old = _control()
+    old: np.uint64 = _control()
     _set_control((old & ~clear) | bits)
     return old
 

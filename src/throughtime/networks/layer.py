@@ -12,7 +12,7 @@ from throughtime.errors import ArgumentError, CellError, ShapeError
 from throughtime.initial import generator, uniform
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
-from throughtime.machine.denormals import flush_to_zero
+from throughtime.machine.conditions import computing
 from throughtime.networks.dropout import Dropout
 from throughtime.networks.inputs import Input, OneHot, Vectors
 from throughtime.networks.stack import Stack, Trace
@@ -132,7 +132,7 @@ class Recurrent:
         source = self.source(x)
         T, B = source.T, source.B
         reset, lengths = check_reset(reset, T, B), check_lengths(lengths, T, B)
-        with flush_to_zero():
+        with computing():
             y, final, trace = self.stack.forward(
                 self.params, source, self.state_in("state", state, B), reset, lengths, training, Buffers()
             )
@@ -169,7 +169,7 @@ class Recurrent:
         T, B, H = trace.T, trace.B, self.hidden_size
         if dy is not None:
             dy = check_array("dy", dy, (T, B, H), ("T", "batch", "hidden_size"), self.dtype)
-        with flush_to_zero():
+        with computing():
             grads = self.stack.backward(
                 self.params, trace, dy, self.state_in("dstate", dstate, B), truncation or Full(), Buffers()
             )

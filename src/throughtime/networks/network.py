@@ -13,7 +13,7 @@ from throughtime.initial import uniform
 from throughtime.losses import IGNORED, count_targets, losses
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
-from throughtime.machine.denormals import flush_to_zero
+from throughtime.machine.conditions import computing
 from throughtime.networks.inputs import Input
 from throughtime.networks.layer import Recurrent, State, find_cell
 from throughtime.networks.readout import differentiate_readout, read_out
@@ -181,7 +181,7 @@ class Network:
         """
         at = at or self.at
         buffers = Buffers()
-        with flush_to_zero():
+        with computing():
             run = self._run(inputs, state, reset, lengths, False, buffers)
             rows = _last_rows(run.T, run.B, run.lengths) if at == "last" else None
             outputs = read_out(self._readout(), run.y, rows, buffers)
@@ -209,7 +209,7 @@ class Network:
         With `buffers` of an earlier call, its gradients are overwritten.
         """
         grads: dict[str, Array] = {}
-        with flush_to_zero():
+        with computing():
             run = self._run(inputs, state, reset, lengths, training, buffers)
             rows = self._scored_rows(run)
             wanted = self._targets(targets, run, rows)
@@ -241,7 +241,7 @@ class Network:
         buffers: Buffers,
     ) -> tuple[float, int, State]:
         """Sum of the losses, number of targets, and the state after the last step; no gradient."""
-        with flush_to_zero():
+        with computing():
             run = self._run(inputs, state, reset, lengths, False, buffers)
             rows = self._scored_rows(run)
             wanted = self._targets(targets, run, rows)

@@ -28,7 +28,9 @@ class Catalogue:
 
     def __init__(self, language: str) -> None:
         if language not in LANGUAGES:
-            raise ArgumentError(f"lang is {language!r}; expected one of {', '.join(LANGUAGES)}. Give --lang en.")
+            raise ArgumentError(
+                f"lang is {language!r}; expected one of {', '.join(LANGUAGES)}. Give --lang en."
+            )
         file = files("throughtime") / "texts" / f"article.{language}.toml"
         chapters: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
         # Line breaks are the file's, not the page's.

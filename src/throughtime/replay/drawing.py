@@ -58,6 +58,7 @@ def plot(
       └┴─┴
        0 2
     """
+
     def place(value: float, edges: tuple[float, float], cells: int) -> int:
         return round((value - edges[0]) / (edges[1] - edges[0]) * (cells - 1))
 
@@ -75,7 +76,9 @@ def plot(
         axis = f"{labels.get(row, ''):>{margin}} {'┤' if row in labels else '│'}"
         lines.append(Text.assemble((axis, "dim"), *grid[row]))
     ticks = {place(tick, x_edges, columns): f"{tick:g}" for tick in x_ticks}
-    lines.append(Text(" " * (margin + 1) + "└" + "".join("┴" if c in ticks else "─" for c in range(columns)), "dim"))
+    lines.append(
+        Text(" " * (margin + 1) + "└" + "".join("┴" if c in ticks else "─" for c in range(columns)), "dim")
+    )
     lines.append(Text(" " * (margin + 2) + _centred(ticks, columns), "dim"))
     return lines
 
@@ -130,7 +133,12 @@ def triangle(T: int, kept: Callable[[int, int], bool]) -> list[Text]:
     return lines
 
 
-def decades(lowest: float) -> range:
-    """The powers of ten to mark on an axis from 10**lowest up, no more than eight of them."""
-    floor = math.floor(lowest)
-    return range(0, floor - 1, -max(1, math.ceil(-floor / 7)))
+def decades(lowest: float, highest: float) -> list[int]:
+    """Powers of ten to mark on an axis that holds two logarithms: evenly spaced, nine steps at most, 0 among them.
+
+    >>> decades(-4.8, 0.0), decades(-9.5, 1.9)
+    ([0, -1, -2, -3, -4, -5], [2, 0, -2, -4, -6, -8, -10])
+    """
+    lowest, highest = min(lowest, -1.0), max(highest, 0.0)
+    step = math.ceil((math.ceil(highest) - math.floor(lowest)) / 9)
+    return list(range(step * math.ceil(highest / step), step * math.floor(lowest / step) - 1, -step))

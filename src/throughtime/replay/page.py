@@ -46,6 +46,10 @@ class Page:
         self._put("")
         self._put(Text(self.text(key, **values), style="bold"))
 
+    def gap(self) -> None:
+        """Leave a line empty."""
+        self._put("")
+
     def say(self, key: str, **values: object) -> None:
         """Write a paragraph."""
         self._put("")
@@ -58,33 +62,38 @@ class Page:
         mark.add_row(Text("→", style="bold green"), Text(self.text(key, **values), style="bold"))
         self._put(mark)
 
-    def line(self, mark: str, style: str, text: str) -> None:
+    def line(self, mark: str, mark_style: str, text: str, style: str = "") -> None:
         """Write a line with a mark before it; what does not fit goes on under the text, not under the mark."""
         row = Table.grid(padding=(0, 1))
-        row.add_row(Text(mark, style=style), Text(text))
-        self._put(Padding(row, (0, 0, 0, INDENT)))
+        row.add_row(Text(mark, style=mark_style), Text(text, style=style))
+        self._indented(row)
 
     def equations(self, *lines: str) -> None:
         """Write equations, each on a line of its own."""
         self._put("")
         for line in lines:
-            self._put(Padding(Text(line, style="cyan"), (0, 0, 0, INDENT)))
+            self._indented(Text(line, style="cyan"))
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
         """Write a table of texts: its first `left` columns to the left, the others, numbers, to the right."""
-        table = Table(box=box.SIMPLE_HEAD, header_style="dim", show_edge=False, pad_edge=False, padding=(0, 1))
+        table = Table(
+            box=box.SIMPLE_HEAD, header_style="dim", show_edge=False, pad_edge=False, padding=(0, 1)
+        )
         for number, heading in enumerate(headings):
             table.add_column(heading, justify="left" if number < left else "right", no_wrap=True)
         for row in rows:
             table.add_row(*map(Text, row))
         self._put("")
-        self._put(Padding(table, (0, 0, 0, INDENT)))
+        self._indented(table)
 
     def draw(self, lines: Sequence[RenderableType]) -> None:
         """Write the lines of a drawing."""
         self._put("")
         for line in lines:
-            self._put(Padding(line, (0, 0, 0, INDENT)))
+            self._indented(line)
+
+    def _indented(self, what: RenderableType) -> None:
+        self._put(Padding(what, (0, 0, 0, INDENT), expand=False))
 
     def _put(self, what: RenderableType) -> None:
         self.console.print(what, width=self.width, highlight=False, markup=False, soft_wrap=False)

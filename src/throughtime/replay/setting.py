@@ -93,7 +93,9 @@ def prepare(text: str, vocab_size: int, hidden_size: int, seed: int) -> Setting:
     if hidden_size < 1:
         raise ArgumentError(f"hidden_size is {hidden_size}; expected at least 1. The article takes 100.")
     tokenizer = Tokenizer.train(text, unit="word", vocab_size=vocab_size)
-    sentences = [ids for ids in (tokenizer.encode(sentence) for sentence in split_sentences(text)) if len(ids)]
+    sentences = [
+        ids for ids in (tokenizer.encode(sentence) for sentence in split_sentences(text)) if len(ids)
+    ]
     if not sentences:
         raise TextError("the text has 0 sentences; expected at least 1. Give another text.")
     short = [ids for ids in sentences if len(ids) < LONGEST] or [ids[: LONGEST - 1] for ids in sentences]

@@ -1,5 +1,6 @@
 """The article's slips and its printed code's quirks, each with the numbers that tell right from wrong."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from throughtime.article import RNN, bptt, jacobian, numerical_gradient, relative_error, sgd_step, tanh
 from throughtime.article.bptt import output_deltas
 from throughtime.article.functions import Array
-from throughtime.replay.measures import ENLARGING, ENTRIES, SATURATING, TAU
+from throughtime.replay.measures import DIFFERENCE, ENLARGING, ENTRIES, SATURATING, TAU
 from throughtime.replay.setting import Setting
 
 EXPLODING = 20.0  # W so many times as large: about 12 a step
@@ -20,7 +21,7 @@ class Slips:
     t: int  # the article's step 3; the last one of a shorter sentence
     # tanh(U x + W s) without its brackets: max |(tanh(U x) + W s) - tanh(U x + W s)|
     brackets_usual: float
-    brackets_large: float  # with U a hundred times as large
+    brackets_large: float  # with U uniform in +-2
     # dE_t/dW = sum over k of dE_t/ds_t ds_t/ds_k ds_k/dW
     right_error: float
     one_term_error: float  # without the sum: the term k = t alone
@@ -43,14 +44,16 @@ class Slips:
 def slips(setting: Setting) -> Slips:
     """Measure each slip on the first steps of the chosen sentence."""
     model, large, enlarged = setting.network(), setting.network(), setting.network()
-    large.U *= SATURATING
+    large.U *= SATURATING * math.sqrt(setting.V)
     enlarged.W *= ENLARGING
     x, t = setting.x, min(3, setting.T - 1)
     terms = _terms(model, x, setting.y, t)
     entries = [(i, j) for i in range(min(setting.H, 5)) for j in range(min(setting.H, 5))]
 
     def error(dE_dW: Array) -> float:
-        expected = numerical_gradient(model.W, lambda: float(model.losses(x, setting.y)[t]), entries)
+        expected = numerical_gradient(
+            model.W, lambda: float(model.losses(x, setting.y)[t]), entries, DIFFERENCE
+        )
         return relative_error(np.array([dE_dW[entry] for entry in entries]), expected)
 
     return Slips(
@@ -103,7 +106,13 @@ def quirks(setting: Setting) -> Quirks:
     except ValueError as refused:
         said = str(refused)
     return Quirks(
-        float(overwritten.sum()), sum(none), said, sum(inner), T, T - len(set(x)), relative_error(wrong, right)
+        float(overwritten.sum()),
+        sum(none),
+        said,
+        sum(inner),
+        T,
+        T - len(set(x)),
+        relative_error(wrong, right),
     )
 
 

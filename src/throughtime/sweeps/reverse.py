@@ -105,4 +105,6 @@ def reverse(
                 if cut[t, b]:
                     dh[b] = 0
                     dstate[:, b] = 0
-    dstate[0] += dh
+    for b in range(B):
+        for j in range(H):
+            dstate[0, b, j] += dh[b, j]

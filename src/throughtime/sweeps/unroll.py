@@ -62,7 +62,9 @@ def unroll(
         for b in range(B):
             ax, ah, before, after = a[t, b], halves[b], entering[:, t, b], states[:, t + 1, b]
             if t >= lengths[b]:
-                after[:] = before
+                for s in range(STATES):
+                    for j in range(H):
+                        after[s, j] = before[s, j]
                 continue
             for j in range(H):
                 summed = plus(read(ax, 0, SUMMED, j, S_INPUT), read(ah, 0, SUMMED, j, S_RECURRENT))

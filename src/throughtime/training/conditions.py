@@ -1,0 +1,39 @@
+"""What a run ran on: the same bits are promised for the same version, processor, BLAS and number of threads."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+
+def conditions() -> dict[str, Any]:
+    """Versions, processor and BLAS, fit for JSON."""
+    blas = sorted(
+        {
+            f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
+            for pool in threadpool_info()
+            if pool["user_api"] == "blas"
+        }
+    )
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": version("numba"),
+        "system": platform.system(),
+        "processor": _processor(),
+        "blas": blas,
+        "threads": 1,
+    }
+
+
+def _processor() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()

@@ -1,0 +1,67 @@
+"""A run's directory: claimed without touching what is there, and written so that a crash leaves no half file."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from throughtime.errors import RunError
+
+CONFIG, TOKENIZER, METRICS, WEIGHTS = "config.json", "tokenizer.json", "metrics.jsonl", "model.safetensors"
+FILES = (CONFIG, TOKENIZER, METRICS, WEIGHTS)
+
+
+def require_free(path: Path) -> None:
+    """Raise RunError if a run cannot be written there. Nothing is written."""
+    if path.is_dir():
+        taken = next((name for name in FILES if os.path.lexists(path / name)), None)
+        if taken is not None:
+            raise RunError(
+                f"{path} already holds {taken}; expected a new or empty directory. Name another one, or move this one away."
+            )
+    elif os.path.lexists(path):
+        raise RunError(f"{path} is a file; expected a new or empty directory. Name another one.")
+    nearest = next(parent for parent in (path, *path.absolute().parents) if os.path.lexists(parent))
+    if not nearest.is_dir():
+        raise RunError(f"{nearest} is a file; expected a directory to make {path} in. Name another one.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise RunError(
+            f"{nearest} is not writable; expected a directory to make {path} in. Name another one, or change its permissions."
+        )
+
+
+def claim(path: Path, config: dict[str, Any]) -> None:
+    """Make the directory, and take it by writing its config.json, which must not exist yet."""
+    require_free(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with (path / CONFIG).open("x", encoding="utf-8") as file:  # "x": of two runs that start at once, one gets it
+            file.write(json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    except FileExistsError:
+        raise RunError(
+            f"{path} has just been taken by another run; expected a new or empty directory. Name another one."
+        ) from None
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written ({error.strerror}); expected a directory for the run. Name another one."
+        ) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all, even if the power fails."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not every system can open a directory
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

@@ -1,0 +1,190 @@
+"""What training reports while it runs. `fit` prints nothing: it emits these, and displays and files consume them."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+Record: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """All arguments are in order; the first step follows.
+
+    Attributes
+    ----------
+    run : Path or None
+        The run directory.
+    corpus : str
+        What the text is called.
+    model : str
+        The model in a few words.
+    num_params : int
+        How many numbers it learns.
+    train_tokens, val_tokens : int
+        Predictions in one epoch, and in one evaluation.
+    steps, steps_per_epoch : int
+        Updates that are planned.
+    """
+
+    run: Path | None
+    corpus: str
+    model: str
+    num_params: int
+    train_tokens: int
+    val_tokens: int
+    steps: int
+    steps_per_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One update has been made.
+
+    Attributes
+    ----------
+    step, steps : int
+        Updates made, and planned.
+    epoch : int
+        Counted from 1.
+    tokens : int
+        Predictions learned from since the start.
+    loss : float
+        Nats per token of this batch, before the update.
+    grad_norm : float
+        Global norm of the reduced gradient, before clipping.
+    clipped : bool
+        Whether clipping changed the gradient.
+    lr : float
+        Learning rate of this update.
+    tokens_per_second, seconds_left : float
+        Recent pace, and what it makes of the steps to come.
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    tokens: int
+    loss: float
+    grad_norm: float
+    clipped: bool
+    lr: float
+    tokens_per_second: float
+    seconds_left: float
+
+    def record(self) -> Record:
+        """A line of metrics.jsonl."""
+        return {
+            "step": self.step,
+            "epoch": self.epoch,
+            "tokens": self.tokens,
+            "loss": self.loss,
+            "grad_norm": self.grad_norm,
+            "clipped": self.clipped,
+            "lr": self.lr,
+            "tokens_per_second": round(self.tokens_per_second, 1),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The validation text has been scored.
+
+    Attributes
+    ----------
+    step : int
+        Updates made by then.
+    loss, perplexity : float
+        Nats per token, and their exponential.
+    bits_per_char : float or None
+        None where not every character is scored.
+    best : bool
+        Whether the loss is the lowest so far: these weights are kept.
+    lr : float
+        Learning rate from here on.
+    """
+
+    step: int
+    loss: float
+    perplexity: float
+    bits_per_char: float | None
+    best: bool
+    lr: float
+
+    def record(self) -> Record:
+        """A line of metrics.jsonl."""
+        return {
+            "step": self.step,
+            "val_loss": self.loss,
+            "val_perplexity": self.perplexity,
+            "val_bits_per_char": self.bits_per_char,
+            "best": self.best,
+            "lr": self.lr,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All planned updates have been made.
+
+    Attributes
+    ----------
+    steps, tokens : int
+        Made, and learned from.
+    train_loss : float
+        Nats per token, mean over the last epoch.
+    best_step : int
+        The step whose weights were kept.
+    val_loss, val_perplexity, val_bits_per_char : float or None
+        Of the weights that were kept; None without a validation text.
+    seconds, tokens_per_second : float
+        From the first step to the end, evaluations included; the pace of the steps alone.
+    run : Path or None
+        The run directory.
+    """
+
+    steps: int
+    tokens: int
+    train_loss: float
+    best_step: int
+    val_loss: float | None
+    val_perplexity: float | None
+    val_bits_per_char: float | None
+    seconds: float
+    tokens_per_second: float
+    run: Path | None
+
+    def record(self) -> Record:
+        """What `throughtime train --json` prints."""
+        return {**asdict(self), "run": None if self.run is None else str(self.run)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Training ended early: it diverged, or was interrupted.
+
+    Attributes
+    ----------
+    step : int
+        Updates made.
+    reason : str
+        One line.
+    diverged : bool
+        Whether something was not finite.
+    run : Path or None
+        The run directory.
+    """
+
+    step: int
+    reason: str
+    diverged: bool
+    run: Path | None
+
+    def record(self) -> Record:
+        """A line of metrics.jsonl."""
+        return {"step": self.step, "stopped": self.reason}
+
+
+Event: TypeAlias = Started | Step | Evaluated | Finished | Stopped
+Listener: TypeAlias = Callable[[Event], object]

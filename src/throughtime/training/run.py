@@ -1,0 +1,118 @@
+"""A training run: the model, its tokenizer, its settings and its course, in memory and on disk."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from throughtime.cells.cell import Cell
+from throughtime.data.tokenizer import Tokenizer
+from throughtime.errors import InputError, RunError
+from throughtime.networks.language_model import LanguageModel
+from throughtime.training.directory import CONFIG, METRICS, TOKENIZER, WEIGHTS
+from throughtime.training.evaluate import By
+from throughtime.training.events import Finished, Record
+from throughtime.training.metrics import read_metrics
+from throughtime.training.weights import load_weights
+
+_REMEDY = "Name a directory that `throughtime train` has written."
+
+
+@dataclass(eq=False)
+class Run:
+    """What `fit` returns and `load` reads back.
+
+    Attributes
+    ----------
+    path : Path or None
+        The run directory; None if nothing was written.
+    config : dict
+        Every setting, as in config.json.
+    model : LanguageModel
+        With the weights of the best evaluation; without a validation text, with the last ones.
+    tokenizer : Tokenizer or None
+        None if the model was trained on bare token ids.
+    finished : Finished or None
+        The final numbers; None in a run that was loaded.
+    """
+
+    path: Path | None
+    config: dict[str, Any]
+    model: LanguageModel
+    tokenizer: Tokenizer | None
+    finished: Finished | None = None
+    _history: list[Record] | None = field(default=None, repr=False)
+
+    @property
+    def by(self) -> By:
+        """How the text was read: "stream" or "sentence"."""
+        return cast(By, self.config["training"]["by"])
+
+    @property
+    def history(self) -> list[Record]:
+        """The records of metrics.jsonl: a step has `loss`, an evaluation `val_loss`."""
+        if self._history is None:
+            self._history = [] if self.path is None else read_metrics(self.path / METRICS)
+        return self._history
+
+
+def load(path: str | os.PathLike[str], cell: Cell | None = None) -> Run:
+    """Read a run directory.
+
+    Parameters
+    ----------
+    path : path
+        As `fit` or `throughtime train` wrote it.
+    cell : Cell, optional
+        The cell that the model was made with, if it was a user's own: a run holds no code.
+
+    Raises
+    ------
+    RunError
+        The directory is missing, is no run, lacks its model, or one of its files is damaged or fits the others not.
+    """
+    path = Path(path)
+    config = _read_config(path)
+    settings = dict(config["model"])
+    if cell is not None:
+        settings["cell"] = cell
+    try:
+        model = LanguageModel(**settings, seed=0)
+    except (InputError, TypeError) as error:
+        raise RunError(
+            f"{path / CONFIG} describes no model that can be made ({error}); expected a model's settings. "
+            "If its cell is your own, pass load(path, cell=...)."
+        ) from None
+    load_weights(path / WEIGHTS, model)
+    tokenizer = None
+    if config["tokenizer"] is not None:
+        tokenizer = Tokenizer.load(path / TOKENIZER)
+        if tokenizer.vocab_size != model.vocab_size:
+            raise RunError(
+                f"{path / TOKENIZER} has {tokenizer.vocab_size} tokens; expected {model.vocab_size}, the model's "
+                "vocab_size. Put back the tokenizer.json that was written beside the model."
+            )
+    return Run(path, config, model, tokenizer)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not os.path.lexists(path):
+        raise RunError(f"{path} does not exist; expected a run directory. {_REMEDY}")
+    if not path.is_dir():
+        raise RunError(f"{path} is not a directory; expected a run directory. {_REMEDY}")
+    file = path / CONFIG
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} holds no {CONFIG}; expected a run directory. {_REMEDY}") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file} cannot be read ({error}); expected a run's settings. {_REMEDY}") from None
+    match config:
+        case {
+            "model": dict(),
+            "training": {"by": "stream" | "sentence"},
+            "tokenizer": None | {"unit": str()},
+        }:
+            return cast(dict[str, Any], config)
+    raise RunError(f"{file} is not a run's; expected settings as `throughtime train` writes them. {_REMEDY}")
