@@ -64,7 +64,9 @@ def main() -> None:
             f"   {row['ratio']:.2f} ({span})",
             flush=True,
         )
-    versions = {package: importlib.metadata.version(package) for package in ("throughtime", "torch", "numpy", "numba")}
+    versions = {
+        package: importlib.metadata.version(package) for package in ("throughtime", "torch", "numpy", "numba")
+    }
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "threads": 1}
     print(json.dumps({"machine": machine, "versions": versions, "rounds": options.rounds, "rows": rows}))
 

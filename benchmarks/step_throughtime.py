@@ -14,7 +14,12 @@ def make_step(work: Workload) -> Callable[[], float]:
     model: tt.LanguageModel | tt.SequenceModel
     if work.vocab_size:
         model = tt.LanguageModel(
-            work.vocab_size, work.hidden_size, work.cell, embedding_size=work.embedding_size, bias=work.bias, seed=0
+            work.vocab_size,
+            work.hidden_size,
+            work.cell,
+            embedding_size=work.embedding_size,
+            bias=work.bias,
+            seed=0,
         )
     else:
         model = tt.SequenceModel(

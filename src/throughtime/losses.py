@@ -15,9 +15,7 @@ from throughtime.errors import ArgumentError, DtypeError, ShapeError, TokenError
 from throughtime.machine.arrays import Array
 from throughtime.machine.functions import exp, relu, sigmoid
 from throughtime.machine.jit import compiled, equation
-
-IGNORED = -100
-"""The target of a position that has none: no loss, and a gradient of exactly zero."""
+from throughtime.targets import IGNORED
 
 Loss: TypeAlias = Callable[[Array, Array, float], tuple[float, int]]
 

@@ -14,10 +14,12 @@ from throughtime.machine.functions import (
     tanh,
     tanh_slope,
 )
+from throughtime.machine.jit import equation
 
 __all__ = [
     "Cell",
     "check_equations",
+    "equation",
     "exp",
     "gru",
     "lstm",

@@ -32,7 +32,8 @@ class Cell:
         matrix (the recurrent weights are the sweep's business), and of each parameter. Linear in `dstate`.
 
     Everything is a tuple of numbers, `parameters` and `dparameters` apart, which are passed one by one. The functions
-    may use `tanh`, `sigmoid`, `relu`, their `_slope`s and `exp` of `throughtime.cells`, arithmetic and comparisons.
+    may use `tanh`, `sigmoid`, `relu`, their `_slope`s and `exp` of `throughtime.cells`, arithmetic and comparisons, and
+    scalar functions of your own that are decorated with its `equation`.
     A constant must take its operand's type, ``type(x)(1) - x``: a bare ``1 - x`` would make a float32 cell float64.
 
     Parameters

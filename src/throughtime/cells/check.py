@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -176,7 +177,7 @@ def _require_finite_start(cell: Cell, parameters: Numbers) -> None:
 
 
 def _require_linear(cell: Cell, points: list[Point]) -> None:
-    for point, other in zip(points, points[1:]):
+    for point, other in pairwise(points):
         # One of them large, so that clipping shows.
         u, v = point.dstate, tuple(1e6 * d for d in other.dstate)
         mixed = _backward(cell, point, tuple(2 * x - 3 * y for x, y in zip(u, v)))

@@ -5,7 +5,7 @@ A corpus is read (`read`, `builtin`), its vocabulary taken (`Tokenizer.train`), 
 of its own (`split_sentences`, `SentenceBatches`).
 """
 
-from throughtime.data.batch import IGNORED, Batch
+from throughtime.data.batch import Batch
 from throughtime.data.corpus import Corpus, builtin, read, split
 from throughtime.data.joining import TextStream
 from throughtime.data.sentences import SentenceBatches, split_sentences
@@ -13,7 +13,6 @@ from throughtime.data.streams import StreamBatches
 from throughtime.data.tokenizer import Tokenizer
 
 __all__ = [
-    "IGNORED",
     "Batch",
     "Corpus",
     "SentenceBatches",

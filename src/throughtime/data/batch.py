@@ -6,10 +6,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Ids: TypeAlias = NDArray[np.int32]
+from throughtime.targets import IGNORED
 
-# A target that no loss counts: PyTorch's ignore_index.
-IGNORED = -100
+Ids: TypeAlias = NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from throughtime.data.batch import IGNORED, Batch, Ids
+from throughtime.data.batch import Batch, Ids
 from throughtime.data.tokenizer import END_ID, START_ID
 from throughtime.errors import ArgumentError, TextError
+from throughtime.targets import IGNORED
 
 # Lines shorter than this are not the work of a program that wraps text.
 _NARROWEST_WRAP = 40

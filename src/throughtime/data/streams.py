@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from throughtime.data.batch import IGNORED, Batch, Ids
+from throughtime.data.batch import Batch, Ids
 from throughtime.errors import ArgumentError, DtypeError, ShapeError, TextError
+from throughtime.targets import IGNORED
 
 
 class StreamBatches:

@@ -60,10 +60,12 @@ def exp(x: float) -> float:
 
 def _exp_float32(x):  # type: ignore[no-untyped-def]
     # x = k ln 2 + r with |r| <= ln 2 / 2; the polynomial for e^r and the two-part ln 2 are those of Cephes' expf.
-    # At the limits k is -127 and 128, whose 2^k by its bits is 0 and infinity. NaN has no k, so it goes around.
+    # At the limits k is -127 and 128, whose 2^k by its bits is 0 and infinity. NaN has no k: it takes that of a limit,
+    # and passes through r.
     low, high = _f(-88.0), _f(89.0)
-    y = high if x > high else (x if x > low else low)
-    k = np.floor(y * _f(1.44269504) + _f(0.5))
+    c = high if x > high else (x if x > low else low)
+    k = np.floor(c * _f(1.44269504) + _f(0.5))
+    y = c if x == x else x
     r = y - k * _f(0.693359375) + k * _f(2.12194440e-4)
     p = _f(1.9875691500e-4)
     p = p * r + _f(1.3981999507e-3)
@@ -72,7 +74,7 @@ def _exp_float32(x):  # type: ignore[no-untyped-def]
     p = p * r + _f(1.6666665459e-1)
     p = p * r + _f(5.0000001201e-1)
     two_to_k = np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return (p * r * r + r + _f(1.0)) * two_to_k if x == x else x
+    return (p * r * r + r + _f(1.0)) * two_to_k
 
 
 def _exp_float64(x):  # type: ignore[no-untyped-def]

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numba import config, njit, typeof
+from numba import types as numba_types
 from numba.core.errors import NumbaError
-from numba.core.types import BaseTuple, unliteral
 from numba.np.numpy_support import as_dtype
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -132,7 +132,9 @@ def _cached(function: F, fastmath: frozenset[str]) -> F:
 
 
 def _dtypes(kind: Any) -> Any:
-    return tuple(map(_dtypes, kind)) if isinstance(kind, BaseTuple) else as_dtype(unliteral(kind))
+    if isinstance(kind, numba_types.BaseTuple):
+        return tuple(map(_dtypes, kind))
+    return as_dtype(numba_types.unliteral(kind))
 
 
 def _references(function: types.FunctionType) -> Iterator[tuple[str, Any]]:

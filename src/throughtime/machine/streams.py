@@ -111,18 +111,26 @@ def wide(typing):  # type: ignore[no-untyped-def]
     return types.void(), generate
 
 
-if not COMPILING:  # the same in plain Python, for tests with the compiler switched off
+# The same in plain Python, for tests with the compiler switched off.
 
-    def read(rows: Array, first: int, count: int, j: int, stream: int) -> tuple[Any, ...]:
-        return tuple(rows[first : first + count, j])
 
-    def write(
-        rows: Array, first: int, count: int, j: int, stream: int, values: tuple[Any, ...], start: int
-    ) -> None:
-        rows[first : first + count, j] = values[start : start + count]
+def _read(rows: Array, first: int, count: int, j: int, stream: int) -> tuple[Any, ...]:
+    return tuple(rows[first : first + count, j])
 
-    def plus(u: tuple[Any, ...], v: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(x + y for x, y in zip(u, v, strict=True))
 
-    def wide() -> None:
-        pass
+def _write(
+    rows: Array, first: int, count: int, j: int, stream: int, values: tuple[Any, ...], start: int
+) -> None:
+    rows[first : first + count, j] = values[start : start + count]
+
+
+def _plus(u: tuple[Any, ...], v: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(x + y for x, y in zip(u, v, strict=True))
+
+
+def _wide() -> None:
+    pass
+
+
+if not COMPILING:
+    read, write, plus, wide = _read, _write, _plus, _wide

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import ArgumentError, GradientError
-from throughtime.losses import IGNORED
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.networks.layer import State
 from throughtime.networks.network import BPTT, Network
+from throughtime.targets import IGNORED
 from throughtime.truncation import Full, Segment, Truncation
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError, ShapeError
 from throughtime.initial import uniform
-from throughtime.losses import IGNORED, count_targets, losses
+from throughtime.losses import count_targets, losses
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
@@ -26,6 +26,7 @@ from throughtime.networks.validation import (
     require_count,
     require_dtype,
 )
+from throughtime.targets import IGNORED
 from throughtime.truncation import Truncation
 
 STARTS = ("default", "article")

@@ -201,6 +201,8 @@ def show_fading(page: Page, found: Fading) -> None:
     page.say("fading.why")
     lag = min(10, lags[-1])
     page.conclude("fading.conclusion", lag=lag, share=percent(found.usual[lag]))
+    if found.saturated_factor < found.usual_factor < 1 < found.enlarged_factor:  # not so in a tiny network
+        page.conclude("fading.no_cure")
 
 
 def show_two_truncations(page: Page, setting: Setting, found: TwoTruncations) -> None:
@@ -242,10 +244,10 @@ def show_two_truncations(page: Page, setting: Setting, found: TwoTruncations) ->
 def show_training(page: Page, setting: Setting, found: Training) -> None:
     """The falling loss, and a sentence by the trained network."""
     page.title("training.title")
-    key = "training.about" if found.steps <= len(setting.sentences) else "training.repeated"
+    repeated = found.steps > len(setting.sentences)
     ln_V = math.log(setting.V)
     page.say(
-        key,
+        "training.repeated" if repeated else "training.about",
         steps=found.steps,
         rate=f"{found.learning_rate:g}",
         tau=TAU,
@@ -254,7 +256,8 @@ def show_training(page: Page, setting: Setting, found: Training) -> None:
     )
     read = [(number + 1) * found.group for number in range(len(found.losses))]
     losses = [found.start, *found.losses]
-    top, bottom = math.ceil(2 * max(ln_V, *losses)) / 2, math.floor(2 * min(losses) - 0.5) / 2
+    top, bottom = math.ceil(2 * max(ln_V, *losses)) / 2, math.floor(2 * min(losses)) / 2
+    bottom = min(bottom, top - 0.5)
     halves = round(2 * (top - bottom))
     page.draw(
         plot(
@@ -277,10 +280,10 @@ def show_training(page: Page, setting: Setting, found: Training) -> None:
     for sentence in found.written:
         page.line("·", "dim", sentence or page.text("training.silence"))
     page.conclude(
-        "training.conclusion",
+        "training.by_heart" if repeated else "training.conclusion",
         first=f"{found.start:.2f}",
         last=f"{found.losses[-1]:.2f}",
-        seconds=f"{found.seconds:.0f}",
+        seconds=f"{found.seconds:.1f}",
     )
 
 

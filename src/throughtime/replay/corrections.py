@@ -56,6 +56,7 @@ def show_slips(page: Page, setting: Setting, found: Slips, printed: Quirks) -> N
         of("slips.letters", V=setting.V, H=setting.H),
     )
     W = f"{found.W_norm:.2f}"
+    vanishes = found.W_norm > 1.0 > found.W_radius  # as in all but tiny networks
     slip(
         of("slips.bound_wrong"),
         of("slips.bound_right"),
@@ -66,13 +67,14 @@ def show_slips(page: Page, setting: Setting, found: Slips, printed: Quirks) -> N
             times=f"{ENLARGING:g}",
             large=f"{found.jacobian_norm_enlarged:.2f}",
         ),
-        of("slips.norm_follows", W=W, radius=f"{found.W_radius:.2f}"),
+        *([of("slips.norm_follows", W=W, radius=f"{found.W_radius:.2f}")] if vanishes else []),
     )
+    exploded = found.explosion_norm > 1e6  # not in a few words
     slip(
         of("slips.nan_wrong"),
         of("slips.nan_right"),
         of(
-            "slips.nan",
+            "slips.nan" if exploded else "slips.nan_short",
             times=f"{EXPLODING:g}",
             norm=power_of_ten(found.explosion_norm, 0),
             nans=found.explosion_nans,

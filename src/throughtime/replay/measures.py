@@ -247,7 +247,7 @@ class Training:
     seconds: float
 
 
-def training(setting: Setting, steps: int = 640, group: int = 20, learning_rate: float = 0.005) -> Training:
+def training(setting: Setting, steps: int = 1280, group: int = 40, learning_rate: float = 0.005) -> Training:
     """Train the article's network on sentences in the text's order, again from the first if they run out."""
     begin = time.perf_counter()
     model, of = setting.network(TAU), setting.tokenizer
@@ -260,12 +260,14 @@ def training(setting: Setting, steps: int = 640, group: int = 20, learning_rate:
     means = [float(losses[i : i + group].sum() / words[i : i + group].sum()) for i in ends]
     random = np.random.default_rng(setting.seed)
     written = [
-        of.decode(generate_sentence(model, of.start_id, of.end_id, of.unknown_id, longest=20, seed=random))
+        generate_sentence(model, of.start_id, of.end_id, of.unknown_id, longest=20, seed=random)
         for _ in range(3)
     ]
+    # a sentence's start, which an untrained network may well write, breaks the line
+    spelled = [" ".join(of.decode(words).split()) for words in written]
     seconds = time.perf_counter() - begin
     start = float(losses[0] / words[0])
-    return Training(steps, learning_rate, means, group, start, written, seconds)
+    return Training(steps, learning_rate, means, group, start, spelled, seconds)
 
 
 def _distance(found: Array, whole: Array) -> float:

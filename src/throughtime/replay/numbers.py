@@ -4,15 +4,17 @@ import math
 
 
 def percent(share: float) -> str:
-    """A share in percent, to three digits; 0 for what is exactly 0.
+    """A share in percent, to three digits, or as a power of ten if it is tiny.
 
-    >>> percent(0.54416), percent(0.00473), percent(1.19e-5), percent(0.0)
-    ('54.4%', '0.473%', '0.00119%', '0%')
+    >>> percent(0.54416), percent(0.00473), percent(1.19e-5), percent(2e-16), percent(0.0)
+    ('54.4%', '0.473%', '0.00119%', '2·10⁻¹⁴%', '0%')
     """
     if share == 0.0:
         return "0%"
+    if share < 1e-6:
+        return f"{power_of_ten(100 * share, 0)}%"
     digits = max(0, 2 - math.floor(math.log10(100 * share)))
-    return f"{100 * share:.{min(digits, 6)}f}%"
+    return f"{100 * share:.{digits}f}%"
 
 
 def power_of_ten(value: float, digits: int = 1) -> str:

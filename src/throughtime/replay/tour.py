@@ -25,7 +25,7 @@ def replay(
     vocab_size: int = 8000,
     hidden_size: int = 100,
     seed: int = 0,
-    steps: int = 640,
+    steps: int = 1280,
 ) -> dict[str, Any]:
     """Replay the article on a text: its equations, gradients, truncations and slips, with the numbers.
 
@@ -130,4 +130,4 @@ def show_closing(page: Page, lang: str, seconds: float) -> None:
     ):
         page.line("$", "dim", command, style="cyan")
         page.line(" ", "", page.text(f"closing.{key}"))
-    page.say("closing.done", seconds=f"{seconds:.0f}")
+    page.say("closing.done", seconds=f"{seconds:.1f}")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,25 @@ def require_free(path: Path) -> None:
         )
 
 
+def free_name(parent: str, name: str) -> Path:
+    """A path in `parent` that does not exist: `name` made fit for a file name, numbered if it is taken."""
+    plain = re.sub(r"[^\w.-]+", "-", name.casefold()).strip("-.")[:40] or "run"
+    number = 1
+    path = Path(parent, plain)
+    while os.path.lexists(path):
+        number += 1
+        path = Path(parent, f"{plain}-{number}")
+    return path
+
+
 def claim(path: Path, config: dict[str, Any]) -> None:
     """Make the directory, and take it by writing its config.json, which must not exist yet."""
     require_free(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with (path / CONFIG).open("x", encoding="utf-8") as file:  # "x": of two runs that start at once, one gets it
+        with (path / CONFIG).open(
+            "x", encoding="utf-8"
+        ) as file:  # "x": of two runs that start at once, one gets it
             file.write(json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     except FileExistsError:
         raise RunError(

@@ -103,6 +103,13 @@ class ScoredText:
         The text's tokens.
     tokenizer : Tokenizer or None
     by, batch_size : as `evaluate` has them
+
+    Attributes
+    ----------
+    tokens, unknown : int
+        As in `Evaluation`.
+    characters : int or None
+        How many characters the predictions spell out; None where some stay unknown.
     """
 
     def __init__(
@@ -129,7 +136,7 @@ class ScoredText:
             self.batches = StreamBatches(items, streams, _STEPS, name=name)
         self.tokens = self.batches.tokens
         self.unknown = 0 if tokenizer is None else sum(map(tokenizer.count_unknown, self._items))
-        self._characters = self._count_characters(tokenizer, by)
+        self.characters = self._count_characters(tokenizer, by)
 
     def score(self, model: LanguageModel, buffers: Buffers) -> Evaluation:
         """Run the model over all batches."""
@@ -142,7 +149,7 @@ class ScoredText:
             nats += found
             tokens += count
         loss = nats / tokens
-        bits = None if self._characters is None else nats / math.log(2) / self._characters
+        bits = None if self.characters is None else nats / math.log(2) / self.characters
         return Evaluation(loss, perplexity(loss), tokens, self.unknown, bits)
 
     def require_vocabulary(self, model: LanguageModel) -> None:
@@ -151,7 +158,6 @@ class ScoredText:
             require_ids(ids, model.vocab_size)
 
     def _count_characters(self, tokenizer: Tokenizer | None, by: By) -> int | None:
-        """Characters that the predictions spell out; None where some stay unknown."""
         if tokenizer is None or self.unknown:
             return None
         first = 0 if by == "sentence" else 1  # a stream's first token is given, not predicted

@@ -26,6 +26,8 @@ class Started:
         Predictions in one epoch, and in one evaluation.
     steps, steps_per_epoch : int
         Updates that are planned.
+    bits : bool
+        Whether evaluations will tell bits per character.
     """
 
     run: Path | None
@@ -36,6 +38,7 @@ class Started:
     val_tokens: int
     steps: int
     steps_per_epoch: int
+    bits: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,9 +69,7 @@ def read_metrics(path: Path) -> list[Record]:
         except ValueError:
             record = None
         if not isinstance(record, dict):
-            raise RunError(
-                f"{path} is damaged in line {number}; expected one JSON object a line. {remedy}"
-            )
+            raise RunError(f"{path} is damaged in line {number}; expected one JSON object a line. {remedy}")
         records.append(record)
     return records
 

@@ -56,6 +56,15 @@ class Run:
             self._history = [] if self.path is None else read_metrics(self.path / METRICS)
         return self._history
 
+    def require_tokenizer(self) -> Tokenizer:
+        """The tokenizer, or a RunError if the run has none."""
+        if self.tokenizer is None:
+            raise RunError(
+                f"{self.path} was trained on bare token ids; expected a run with a tokenizer. "
+                "Use it from Python, or train on text."
+            )
+        return self.tokenizer
+
 
 def load(path: str | os.PathLike[str], cell: Cell | None = None) -> Run:
     """Read a run directory.

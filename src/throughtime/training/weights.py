@@ -35,9 +35,7 @@ def load_weights(path: Path, model: LanguageModel) -> None:
     try:
         arrays = load(path.read_bytes())
     except FileNotFoundError:
-        raise RunError(
-            f"{path.parent} holds no {path.name}; expected a trained model. {remedy}"
-        ) from None
+        raise RunError(f"{path.parent} holds no {path.name}; expected a trained model. {remedy}") from None
     except OSError as error:
         raise RunError(
             f"{path} cannot be read ({error.strerror}); expected a trained model's weights. {remedy}"

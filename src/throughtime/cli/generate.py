@@ -1,0 +1,66 @@
+"""`throughtime generate`: a trained model writes."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def generate(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory of throughtime train.")],
+    prompt: Annotated[str, typer.Option(help="How the text begins.", show_default=False)] = "",
+    length: Annotated[int, typer.Option(help="Characters or words to add.")] = 500,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1 safer, above 1 wilder; 0 takes the likeliest token always.")
+    ] = 1.0,
+    top_k: Annotated[
+        int | None, typer.Option(help="Draw from the K likeliest tokens.", show_default="all")
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            help="Draw from the likeliest tokens that together have this probability.", show_default="1"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="The same seed gives the same text.", show_default="another text each time"),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The text as one JSON object, when it is whole.")
+    ] = False,
+) -> None:
+    """Let a trained model write, character by character or word by word."""
+    from throughtime.training.generate import stream
+    from throughtime.training.metrics import to_json
+    from throughtime.training.run import load
+
+    loaded = load(run)
+    pieces = stream(
+        loaded.model,
+        loaded.require_tokenizer(),
+        prompt,
+        length,
+        temperature,
+        top_k,
+        top_p,
+        seed,
+        loaded.by,
+    )
+    if as_json:
+        found = {
+            "text": "".join(pieces),
+            "prompt": prompt,
+            "length": length,
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "seed": seed,
+            "run": run,
+        }
+        print(to_json(found))
+        return
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    print()

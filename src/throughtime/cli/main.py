@@ -1,0 +1,138 @@
+"""The command line: it reads the arguments, calls one verb, and turns what goes wrong into one line and an exit code.
+
+0    done
+1    the work failed: training diverged, a check found a difference, the disk is full
+2    the input or the arguments are bad
+130  interrupted
+"""
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+from throughtime.cli.help import GroupedCommand, GroupedCommands
+from throughtime.cli.usage import UsageError, explain
+from throughtime.errors import InputError, ThroughtimeError
+
+# Verb, and where its function is. None of these modules loads NumPy before its verb is called.
+VERBS = {
+    "train": "throughtime.cli.train:train",
+    "generate": "throughtime.cli.generate:generate",
+    "eval": "throughtime.cli.eval:evaluate",
+    "check": "throughtime.cli.check:check",
+    "article": "throughtime.cli.article:article",
+}
+DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the program's name; sys.argv's by default.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    debug = _take_debug(arguments)
+    try:
+        parsed = app()(arguments, prog_name="throughtime", standalone_mode=False)
+        code = parsed() if callable(parsed) else parsed
+        sys.stdout.flush()  # so that a broken pipe shows here
+    except BrokenPipeError:
+        # The reader has gone, and it need not be told. What is still buffered must go somewhere when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt as stop:
+        _complain(str(stop) or "interrupted")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # the last resort of a program: nothing escapes but in one line
+        if debug:
+            traceback.print_exc()
+        code, line = _explanation(error, arguments, debug)
+        _complain(line)
+    return int(code or DONE)
+
+
+def app() -> typer.Typer:
+    """The verbs and their options. A verb that is parsed returns a function to call, and has done nothing yet."""
+    made = typer.Typer(
+        cls=GroupedCommands,
+        add_completion=False,
+        rich_markup_mode=None,  # loading rich would double the time of --help
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(_program)
+    for verb, place in VERBS.items():
+        module, name = place.split(":")
+        made.command(verb, cls=GroupedCommand)(_postponed(getattr(import_module(module), name)))
+    return made
+
+
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="With any verb, at any place: tracebacks where something fails.")
+    ] = False,
+) -> None:
+    """Train recurrent networks on text by backpropagation through time, and see that their gradients are right.
+
+    Begin with 'throughtime train': without a text it learns from Python's own help topics.
+    """
+
+
+def _postponed(verb: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
+    """Errors of a verb's work are then not the parser's to handle."""
+
+    @functools.wraps(verb)
+    def parsed(*arguments: Any, **options: Any) -> Callable[[], Any]:
+        return functools.partial(verb, *arguments, **options)
+
+    parsed.__annotations__ = verb.__annotations__
+    return parsed
+
+
+def _take_debug(arguments: list[str]) -> bool:
+    """Take --debug out of the arguments, wherever it stands."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    found = "--debug" in arguments[:end]
+    arguments[:end] = [argument for argument in arguments[:end] if argument != "--debug"]
+    return found
+
+
+def _explanation(error: Exception, arguments: list[str], debug: bool) -> tuple[int, str]:
+    """An exit code, and one line."""
+    if isinstance(error, UsageError):
+        return BAD_INPUT, explain(error, arguments)
+    if isinstance(error, ThroughtimeError):
+        return (BAD_INPUT if isinstance(error, InputError) else FAILED), str(error)
+    if isinstance(error, MemoryError):
+        return FAILED, (
+            "the memory is full; expected room for the model and its text. "
+            "Lower --hidden-size, --vocab-size, --batch-size or --seq-len."
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return FAILED, (
+            f"{error.filename} cannot be used ({error.strerror}); expected to read and write there. "
+            "Check the disk and its permissions."
+        )
+    more = "Please report it." if debug else "Run again with --debug to see where, and report it."
+    return FAILED, f"{type(error).__name__}: {error}; this is a bug in throughtime. {more}"
+
+
+def _complain(line: str) -> None:
+    print(f"throughtime: {' '.join(line.split())}", file=sys.stderr)

@@ -1,0 +1,58 @@
+"""When training has diverged, and what to say of it."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from throughtime.machine.arrays import Array
+
+# A blind guess costs ln V nats a token. No model that learns is a hundred times worse, but one whose bounded cells
+# keep every number finite can be, without end.
+_TIMES_BLIND = 100.0
+
+
+def absurd_loss(loss: float, vocab_size: int) -> str | None:
+    """What is wrong with a loss in nats per token; None if nothing is."""
+    if not math.isfinite(loss):
+        return f"the loss is {loss}; expected a finite number"
+    limit = _TIMES_BLIND * math.log(max(vocab_size, 3))
+    if loss > limit:
+        return f"the loss is {loss:.3g} nats per token; expected at most {limit:.3g}, 100 times a blind guess"
+    return None
+
+
+def absurd_gradient(norm: float, grads: Mapping[str, Array]) -> str | None:
+    """What is wrong with a gradient of this norm, and in which parameters; None if nothing is."""
+    if math.isfinite(norm):
+        return None
+    odd = [name for name, grad in grads.items() if not np.isfinite(grad).all()]
+    shown = ", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")
+    return f"the gradient of {shown or 'all parameters together'} is not finite; expected finite numbers"
+
+
+def report(step: int, what: str, lr: float, clip: str, last: tuple[int, float] | None, kept: str) -> str:
+    """One line: what was found and expected, the settings it came from, where the weights are, what to do.
+
+    Parameters
+    ----------
+    step : int
+        The update that was not made.
+    what : str
+        Found and expected.
+    last : (int, float) or None
+        The last step whose loss was finite, and that loss in nats per token.
+    kept : str
+        Where the last good weights are.
+    """
+    before = "the first loss" if last is None else f"last finite loss {last[1]:.3g} at step {last[0]}"
+    return (
+        f"training diverged at step {step}: {what} (learning rate {lr:g}, clipping {clip}, {before}). {kept} "
+        f"Lower the learning rate (--lr {_lower(lr)})"
+        f"{', or clip the gradient (--clip-norm 1)' if clip == 'none' else ''}."
+    )
+
+
+def _lower(lr: float) -> str:
+    """A tenth, and no more than is sane for any optimiser."""
+    return f"{min(lr / 10, 1e-2):g}"

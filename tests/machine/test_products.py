@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from throughtime.machine.products import blas, multiply, pack_backward, pack_forward
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_packed_weights_multiply_as_a_sweep_needs_them(dtype):
+    rng = np.random.default_rng(0)
+    weight = np.asfortranarray(rng.standard_normal((8, 4)).astype(dtype))
+    h, da = rng.standard_normal((3, 4)).astype(dtype), rng.standard_normal((3, 8)).astype(dtype)
+    forward, backward = np.empty((3, 8), dtype), np.empty((3, 4), dtype)
+    blas(h, pack_forward(weight), forward)
+    blas(da, pack_backward(weight), backward)
+    tolerance = 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(forward, h @ weight.T, atol=tolerance)
+    np.testing.assert_allclose(backward, da @ weight, atol=tolerance)
+
+
+def test_packing_copies_only_what_is_laid_out_otherwise():
+    weight = np.ones((8, 4))
+    assert pack_forward(weight).flags.c_contiguous
+    assert np.shares_memory(pack_backward(weight), weight)
+
+
+def test_multiply_writes_into_out_and_returns_it():
+    a, b, out = np.ones((2, 3)), np.ones((4, 3)), np.full((2, 4), np.nan)
+    assert multiply(a, b.T, out) is out
+    assert (out == 3).all()

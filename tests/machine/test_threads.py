@@ -1,0 +1,25 @@
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from throughtime.machine.threads import single_threaded_blas
+
+
+def blas_threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_inside_and_its_own_number_after():
+    with single_threaded_blas():  # the libraries are loaded now
+        pass
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with single_threaded_blas():
+            assert blas_threads() == {1}
+        assert blas_threads() == before == {2}
+
+
+def test_exception_gives_blas_its_threads_back():
+    with threadpool_limits(2, user_api="blas"):
+        with pytest.raises(ZeroDivisionError), single_threaded_blas():
+            _ = 1 / 0
+        assert blas_threads() == {2}
