@@ -25,6 +25,7 @@ EVIDENCE, DELAY = 12, 12  # steps; the go signal is the step after
 
 
 def forward(a, state, alpha):
+    """One step of one unit: the new state, and what the way back needs."""
     (h_prev,) = state
     n = tanh(a[0])
     h = h_prev + alpha * (n - h_prev)  # (1 - alpha) h_prev + alpha n
@@ -32,6 +33,7 @@ def forward(a, state, alpha):
 
 
 def backward(dstate, kept, state_prev, state, alpha):
+    """From dL/dh: dL/da, dL/dh_prev where no weight lies between, dL/dalpha."""
     (dh,), (n,), (h_prev,) = dstate, kept, state_prev
     da = dh * alpha * tanh_slope(n)
     dh_prev = dh - dh * alpha
@@ -46,6 +48,7 @@ leaky = tt.Cell("leaky", forward, backward, gates=["n"], parameters={"alpha": AL
 
 
 def forward_fixed(a, state):
+    """As `forward`, with the constant."""
     (h_prev,) = state
     n = tanh(a[0])
     alpha = type(n)(ALPHA)  # of n's type, or a float32 network would compute in float64
@@ -53,6 +56,7 @@ def forward_fixed(a, state):
 
 
 def backward_fixed(dstate, kept, state_prev, state):
+    """As `backward`, with the constant."""
     (dh,), (n,) = dstate, kept
     alpha = type(n)(ALPHA)
     return (dh * alpha * tanh_slope(n),), (dh - dh * alpha,)
@@ -98,6 +102,7 @@ def accuracy(model, seed=1):
 
 
 def main():
+    """Check both cells, then train them."""
     for cell in (leaky_fixed, leaky):
         errors = tt.check_cell(cell)
         print(f"{cell}\n  gradients are right: worst relative error {max(errors.values()):.0e}")

@@ -45,8 +45,7 @@ def test_nothing_else_about_arithmetic_changes():
 
 def test_exception_restores_the_register():
     with pytest.raises(ZeroDivisionError), flush_to_zero():
-        assert product() == 0
-        _ = 1 / 0
+        _ = 1 / product()
     assert product() > 0
 
 

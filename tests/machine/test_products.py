@@ -5,12 +5,13 @@ from throughtime.machine.products import blas, multiply, pack_backward, pack_for
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_packed_weights_multiply_as_a_sweep_needs_them(dtype):
+@pytest.mark.parametrize("steps", [1, 100])
+def test_packed_weights_multiply_as_a_sweep_needs_them(dtype, steps):
     rng = np.random.default_rng(0)
     weight = np.asfortranarray(rng.standard_normal((8, 4)).astype(dtype))
     h, da = rng.standard_normal((3, 4)).astype(dtype), rng.standard_normal((3, 8)).astype(dtype)
     forward, backward = np.empty((3, 8), dtype), np.empty((3, 4), dtype)
-    blas(h, pack_forward(weight), forward)
+    blas(h, pack_forward(weight, steps), forward)
     blas(da, pack_backward(weight), backward)
     tolerance = 4 * np.finfo(dtype).eps
     np.testing.assert_allclose(forward, h @ weight.T, atol=tolerance)
@@ -19,7 +20,8 @@ def test_packed_weights_multiply_as_a_sweep_needs_them(dtype):
 
 def test_packing_copies_only_what_is_laid_out_otherwise():
     weight = np.ones((8, 4))
-    assert pack_forward(weight).flags.c_contiguous
+    assert pack_forward(weight, steps=100).flags.c_contiguous
+    assert np.shares_memory(pack_forward(weight, steps=1), weight)
     assert np.shares_memory(pack_backward(weight), weight)
 
 

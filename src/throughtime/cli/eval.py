@@ -11,7 +11,10 @@ def evaluate(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A text in UTF-8; - is standard input.")],
     as_json: Annotated[bool, typer.Option("--json", help="The numbers as one JSON object.")] = False,
 ) -> None:
-    """Score a trained model on a text: its loss, its perplexity and, where every character counts, bits for each."""
+    """Score a trained model on a text: its loss and perplexity.
+
+    Bits per character are told where every character is scored: not for words with unknowns.
+    """
     from throughtime.data.corpus import read
     from throughtime.training.evaluate import evaluate as score
     from throughtime.training.metrics import to_json

@@ -8,26 +8,34 @@ from typer.core import TyperCommand, TyperGroup
 _OTHER = "Other options"
 
 
-class GroupedCommand(TyperCommand):
+class Verb(TyperCommand):
     """A verb whose options stand in groups, as their `rich_help_panel` says."""
 
     def format_options(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
         """Write the arguments, then each group in the order of its first option."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
+            if param.param_type_name == "argument":
+                groups.setdefault("Arguments", []).append((str(param.metavar or param.name), str(param.help)))
+                continue
             record = param.get_help_record(ctx)
             if record is not None:
-                panel = "Arguments" if param.param_type_name == "argument" else None
-                title = panel or getattr(param, "rich_help_panel", None) or _OTHER
-                groups.setdefault(title, []).append(record)
+                groups.setdefault(getattr(param, "rich_help_panel", None) or _OTHER, []).append(record)
         for title in sorted(groups, key=lambda title: title == _OTHER):
             with formatter.section(title):
                 formatter.write_dl(groups[title])
 
 
-class GroupedCommands(TyperGroup):
-    """All verbs, in the order in which they are declared."""
+class Verbs(TyperGroup):
+    """All verbs, in the order in which they are declared, each with its first sentence in full."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         """As declared."""
         return list(self.commands)
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write a line or two for each verb."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(
+                [(name, self.commands[name].get_short_help_str(200)) for name in self.list_commands(ctx)]
+            )

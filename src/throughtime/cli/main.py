@@ -9,24 +9,35 @@
 import functools
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
-from throughtime.cli.help import GroupedCommand, GroupedCommands
-from throughtime.cli.usage import UsageError, explain
+import throughtime
+from throughtime.cli.help import Verb, Verbs
+from throughtime.cli.usage import UsageError, explain, verb_of
 from throughtime.errors import InputError, ThroughtimeError
 
-# Verb, and where its function is. None of these modules loads NumPy before its verb is called.
+# Verb, where its function is, and the first sentence of that function's help: a verb is loaded only when it is asked
+# for, and none loads NumPy before it is called.
 VERBS = {
-    "train": "throughtime.cli.train:train",
-    "generate": "throughtime.cli.generate:generate",
-    "eval": "throughtime.cli.eval:evaluate",
-    "check": "throughtime.cli.check:check",
-    "article": "throughtime.cli.article:article",
+    "train": ("throughtime.cli.train:train", "Train a language model on text, and keep it in a run directory."),
+    "generate": (
+        "throughtime.cli.generate:generate",
+        "Let a trained model write, character by character or word by word.",
+    ),
+    "eval": ("throughtime.cli.eval:evaluate", "Score a trained model on a text: its loss and perplexity."),
+    "check": (
+        "throughtime.cli.check:check",
+        "Hold the gradient of every cell, truncation and loss against finite differences.",
+    ),
+    "article": (
+        "throughtime.cli.article:article",
+        "Replay the article on a text: its equations, gradients, truncations and slips, with numbers.",
+    ),
 }
 DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
@@ -46,8 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = _take_debug(arguments)
+    command = get_command(app(verb_of(arguments)))
     try:
-        parsed = app()(arguments, prog_name="throughtime", standalone_mode=False)
+        parsed = command.main(arguments, prog_name="throughtime", standalone_mode=False)
         code = parsed() if callable(parsed) else parsed
         sys.stdout.flush()  # so that a broken pipe shows here
     except BrokenPipeError:
@@ -59,31 +71,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last resort of a program: nothing escapes but in one line
         if debug:
+            import traceback
+
             traceback.print_exc()
-        code, line = _explanation(error, arguments, debug)
+        if isinstance(error, UsageError):
+            code, line = BAD_INPUT, explain(error, arguments, command)
+        else:
+            code, line = _explanation(error, debug)
         _complain(line)
     return int(code or DONE)
 
 
-def app() -> typer.Typer:
-    """The verbs and their options. A verb that is parsed returns a function to call, and has done nothing yet."""
+def app(wanted: str) -> typer.Typer:
+    """All verbs, the wanted one with its options. What it parses into is a function to call: nothing is done yet."""
     made = typer.Typer(
-        cls=GroupedCommands,
+        cls=Verbs,
         add_completion=False,
         rich_markup_mode=None,  # loading rich would double the time of --help
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(_program)
-    for verb, place in VERBS.items():
+    for verb, (place, sentence) in VERBS.items():
         module, name = place.split(":")
-        made.command(verb, cls=GroupedCommand)(_postponed(getattr(import_module(module), name)))
+        function = _postponed(getattr(import_module(module), name)) if verb == wanted else _unloaded
+        made.command(verb, cls=Verb, short_help=sentence)(function)
     return made
+
+
+def _unloaded() -> None:
+    pass
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"throughtime {throughtime.__version__}")
+        raise typer.Exit
 
 
 def _program(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+        bool,
+        typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="With any verb, at any place: tracebacks where something fails.")
@@ -114,10 +143,8 @@ def _take_debug(arguments: list[str]) -> bool:
     return found
 
 
-def _explanation(error: Exception, arguments: list[str], debug: bool) -> tuple[int, str]:
+def _explanation(error: Exception, debug: bool) -> tuple[int, str]:
     """An exit code, and one line."""
-    if isinstance(error, UsageError):
-        return BAD_INPUT, explain(error, arguments)
     if isinstance(error, ThroughtimeError):
         return (BAD_INPUT if isinstance(error, InputError) else FAILED), str(error)
     if isinstance(error, MemoryError):

@@ -1,6 +1,7 @@
 """`throughtime train`: a language model from a text."""
 
 import sys
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -22,7 +23,7 @@ def train(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILES|-]", help="Texts in UTF-8, - for standard input. None: Python's help topics."
+            metavar="FILES|-", help="Texts in UTF-8, - for standard input. Without any: Python's help topics."
         ),
     ] = None,
     unit: Annotated[
@@ -180,7 +181,7 @@ def train(
         init,
         seed,
     )
-    path = out or str(free_name("runs", f"{corpus.name}-{cell}"))
+    path = out or str(free_name("runs", f"{_short(files)}-{cell}"))
     with display(sys.stderr, quiet) as show:
         try:
             run = fit(
@@ -210,6 +211,13 @@ def train(
         print(to_json(run.finished.record()))
     else:
         _say_what_next(run.finished, path)
+
+
+def _short(files: list[str] | None) -> str:
+    """What to call a corpus in the name of its run."""
+    if not files:
+        return "help-topics"
+    return "stdin" if files[0] == "-" else PurePath(files[0]).stem
 
 
 def _model(

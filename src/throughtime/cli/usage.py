@@ -1,18 +1,19 @@
 """Errors in the use of the command line, each as one line: what was found, what was expected, what to do."""
 
 import difflib
+import re
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
-# The parser's own exceptions have no public names: these are the classes that the public one derives from.
+# The parser's own exceptions have no public names: this is the class that the public one derives from.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
-_KINDS = {int: "a whole number", float: "a number", bool: "no value"}
+_KINDS = {int: "a whole number", float: "a number"}
 
 
-def explain(error: Any, arguments: list[str]) -> str:
+def explain(error: Any, arguments: list[str], program: Any) -> str:
     """One line for a usage error.
 
     Parameters
@@ -20,56 +21,61 @@ def explain(error: Any, arguments: list[str]) -> str:
     error : UsageError
     arguments : list of str
         The command line, in which the value that was found is looked up.
+    program : command
+        With all its verbs.
     """
-    context = error.ctx
-    program = context.command_path if context is not None else "throughtime"
-    see = f"See {program} --help."
+    verb = verb_of(arguments)
+    command = program.commands.get(verb, program)
+    name = "throughtime" if command is program else f"throughtime {verb}"
+    see = f"See {name} --help."
     param = getattr(error, "param", None)
-    option = getattr(error, "option_name", None)
+    option = str(getattr(error, "option_name", ""))
     match type(error).__name__:
         case "NoSuchOption":
-            known = [name for p in context.command.params for name in p.opts] if context is not None else []
-            return f"{option} is unknown; expected an option of {program}. {_nearest(option, known)}{see}"
+            near = _nearest(option, [known for p in command.params for known in p.opts])
+            return f"{option} is unknown; expected an option of {name}. {near}{see}"
         case "MissingParameter" if param is not None:
-            return f"{_name(param)} is missing; expected {_expected(context, param)}. {see}"
+            return f"{_name(param)} is missing; expected {_expected(command, param)}. {see}"
         case "BadParameter" if param is not None:
             found = _value(param, arguments)
-            said = f"{_name(param)} is {found!r}" if found is not None else f"{_name(param)} is unfit"
-            return f"{said}; expected {_expected(context, param)}. {see}"
+            return f"{_name(param)} is {found!r}; expected {_expected(command, param)}. {see}"
         case "BadOptionUsage":
-            wanted = next((p for p in context.command.params if option in p.opts), None)
-            if wanted is not None and getattr(wanted, "is_flag", False):
-                return f"{option} has a value; expected none. {see}"
-            return f"{option} has no value; expected {_expected(context, wanted)}. {see}"
-    verbs = getattr(context.command, "commands", None) if context is not None else None
-    if verbs:
-        verb = next((word for word in arguments if not word.startswith("-")), "")
-        return f"{verb!r} is no verb; expected one of {', '.join(verbs)}. {_nearest(verb, list(verbs))}{see}"
+            wanted = next((p for p in command.params if option in p.opts), None)
+            if wanted is None or wanted.is_flag:
+                return f"{option} has a value; expected {option} alone. {see}"
+            return f"{option} has no value; expected {_expected(command, wanted)}. {see}"
+    if command is program:
+        found = repr(verb) if verb else "no verb"
+        verbs = ", ".join(program.commands)
+        return f"{found} found; expected one of {verbs}. {_nearest(verb, list(program.commands))}{see}"
     message = error.format_message().rstrip(".")
-    return f"{message[:1].lower()}{message[1:]}; expected {_usage(context)}. {see}"
+    extra = re.search(r" \((?!s\))(.*)\)$", message)  # '... extra argument(s) (a b)'
+    return f"{repr(extra.group(1)) + ' is too much' if extra else message}; expected {_usage(name, command)}. {see}"
+
+
+def verb_of(arguments: list[str]) -> str:
+    """The first word that is no option."""
+    return next((word for word in arguments if not word.startswith("-")), "")
 
 
 def _name(param: Any) -> str:
-    if param.param_type_name == "option":
-        return str(max(param.opts, key=len))
-    return str(param.metavar or param.name).strip("[].").upper()
+    """A parameter as the user writes it."""
+    return str(max(param.opts, key=len) if param.param_type_name == "option" else param.metavar or param.name)
 
 
-def _expected(context: Any, param: Any) -> str:
+def _expected(command: Any, param: Any) -> str:
     """What kind of value a parameter takes, from the annotation of the verb's function."""
-    if context is None or param is None:
-        return "a value"
-    hint = get_type_hints(context.command.callback).get(param.name)
-    kinds = [kind for kind in get_args(hint) if kind is not type(None)] or [hint]
-    if get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(str, get_args(hint)))
-    kind: Any = kinds[0]
+    if param.param_type_name == "argument":
+        clause = str(param.help).split(";")[0].rstrip(".")
+        return clause[:1].lower() + clause[1:]
+    hint = get_type_hints(command.callback).get(param.name)
+    kind: Any = hint
+    if get_origin(hint) is not Literal:
+        kind = next((part for part in get_args(hint) if part is not type(None)), hint)
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(map(str, get_args(kind)))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "one of " + ", ".join(str(member.value) for member in kind)
-    if param.param_type_name == "argument":
-        return str(param.help).rstrip(".").lower() if param.help else "a value"
     return _KINDS.get(kind, "a value")
 
 
@@ -88,7 +94,6 @@ def _nearest(word: str, known: list[str]) -> str:
     return f"Did you mean {near[0]}? " if near else ""
 
 
-def _usage(context: Any) -> str:
-    if context is None:
-        return "other arguments"
-    return str(context.get_usage()).removeprefix("Usage: ").strip()
+def _usage(name: str, command: Any) -> str:
+    arguments = [str(p.metavar or p.name) for p in command.params if p.param_type_name == "argument"]
+    return " ".join([name, *arguments])

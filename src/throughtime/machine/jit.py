@@ -35,7 +35,18 @@ def equation(function: F) -> F:
 
     LLVM does not inline a whole LSTM by itself, and a loop with a call in it is not vectorised.
     """
-    wrapped: F = njit(fastmath=set(_EXACT), forceinline=True, **_OPTIONS)(function)
+    # A copy, as if it were this module's: what a kernel inlines it also imports, by its module's name, when it is loaded
+    # from the cache; and a script, a notebook or another project may have the same file under another name.
+    copy = types.FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    functools.update_wrapper(copy, function)
+    copy.__module__ = __name__
+    wrapped: F = njit(fastmath=set(_EXACT), forceinline=True, **_OPTIONS)(copy)
     return wrapped
 
 
@@ -92,7 +103,7 @@ def fingerprint(function: Callable[..., Any]) -> str:
     functions: list[Any] = [python_function(function)]
     facts = [_file_digest(__file__)]  # the options
     for plain in functions:  # it grows as it is gone through
-        facts += [_code(plain.__code__), _file_digest(plain.__code__.co_filename)]
+        facts += [str(plain.__module__), _code(plain.__code__), _file_digest(plain.__code__.co_filename)]
         facts += [f"{name}={_fact(value, functions)}" for name, value in _references(plain)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
 

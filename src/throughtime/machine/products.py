@@ -9,6 +9,8 @@ import numpy as np
 from throughtime.machine.arrays import Array
 from throughtime.machine.jit import compiled
 
+WORTH_A_COPY = 8  # steps
+
 
 @compiled
 def blas(a: Array, w: Array, out: Array) -> None:
@@ -16,10 +18,10 @@ def blas(a: Array, w: Array, out: Array) -> None:
     np.dot(a, w, out)
 
 
-def pack_forward(weight_hh: Array) -> Array:
-    """Lay out (G*H, H) for h @ weight_hh.T."""
-    # A transposed operand costs skinny products more than this copy does, which is made once per sweep.
-    return np.ascontiguousarray(weight_hh.T)
+def pack_forward(weight_hh: Array, steps: int) -> Array:
+    """Lay out (G*H, H) for h @ weight_hh.T over so many steps."""
+    # A transposed operand slows each skinny product a little; the copy that spares it costs as much as some steps.
+    return np.ascontiguousarray(weight_hh.T) if steps >= WORTH_A_COPY else pack_backward(weight_hh).T
 
 
 def pack_backward(weight_hh: Array) -> Array:

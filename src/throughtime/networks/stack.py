@@ -132,7 +132,7 @@ class Stack:
                 states,
                 trace.reset,
                 trace.lengths,
-                pack_forward(params[f"weight_hh_l{k}"]),
+                pack_forward(params[f"weight_hh_l{k}"], T),
             )
             trace.layers.append(LayerTrace(source, mask, kept, recurrent, unit, entering, states))
             final[:, k] = states[:, T]

@@ -247,7 +247,7 @@ class Training:
     seconds: float
 
 
-def training(setting: Setting, steps: int = 1280, group: int = 40, learning_rate: float = 0.005) -> Training:
+def training(setting: Setting, steps: int = 640, group: int = 20, learning_rate: float = 0.005) -> Training:
     """Train the article's network on sentences in the text's order, again from the first if they run out."""
     begin = time.perf_counter()
     model, of = setting.network(TAU), setting.tokenizer

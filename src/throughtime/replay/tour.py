@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from throughtime.data.corpus import Corpus, builtin
+from throughtime.machine.threads import single_threaded_blas
 from throughtime.replay import chapters, corrections, measures
 from throughtime.replay.catalogue import Catalogue
 from throughtime.replay.page import Page
@@ -25,7 +26,7 @@ def replay(
     vocab_size: int = 8000,
     hidden_size: int = 100,
     seed: int = 0,
-    steps: int = 1280,
+    steps: int = 640,
 ) -> dict[str, Any]:
     """Replay the article on a text: its equations, gradients, truncations and slips, with the numbers.
 
@@ -64,25 +65,8 @@ def replay(
     corpus = text if isinstance(text, Corpus) else builtin() if text is None else Corpus("text", text)
     setting = prepare(corpus.text, vocab_size, hidden_size, seed)
     show_opening(page, corpus, setting)
-    found: dict[str, Any] = {}
-
-    found["forward"] = forward = measures.forward(setting)
-    chapters.show_forward(page, setting, forward)
-    found["gradients"] = gradients = measures.three_ways(setting)
-    chapters.show_three_ways(page, gradients)
-    found["truncation"] = left_out = measures.left_out(setting)
-    chapters.show_left_out(page, setting, left_out)
-    found["activations"] = activations = measures.activations()
-    chapters.show_activations(page, activations)
-    found["fading"] = fading = measures.fading(setting)
-    chapters.show_fading(page, fading)
-    found["two_truncations"] = two = measures.two_truncations(setting)
-    chapters.show_two_truncations(page, setting, two)
-    found["slips"], found["quirks"] = slips(setting), quirks(setting)
-    corrections.show_slips(page, setting, found["slips"], found["quirks"])
-    found["training"] = training = measures.training(setting, steps)
-    chapters.show_training(page, setting, training)
-
+    with single_threaded_blas():  # the network is small, and more threads mostly wait for each other
+        found = show_chapters(page, setting, steps)
     seconds = time.perf_counter() - begin
     show_closing(page, lang, seconds)
     return {
@@ -117,6 +101,29 @@ def show_opening(page: Page, corpus: Corpus, setting: Setting) -> None:
     for key, value in rows.items():
         facts.add_row(Text(of(f"opening.{key}"), style="dim"), Text(value))
     page.draw([facts])
+
+
+def show_chapters(page: Page, setting: Setting, steps: int) -> dict[str, Any]:
+    """Measure and write each chapter in turn; the measures by chapter."""
+    found: dict[str, Any] = {}
+
+    found["forward"] = forward = measures.forward(setting)
+    chapters.show_forward(page, setting, forward)
+    found["gradients"] = gradients = measures.three_ways(setting)
+    chapters.show_three_ways(page, gradients)
+    found["truncation"] = left_out = measures.left_out(setting)
+    chapters.show_left_out(page, setting, left_out)
+    found["activations"] = activations = measures.activations()
+    chapters.show_activations(page, activations)
+    found["fading"] = fading = measures.fading(setting)
+    chapters.show_fading(page, fading)
+    found["two_truncations"] = two = measures.two_truncations(setting)
+    chapters.show_two_truncations(page, setting, two)
+    found["slips"], found["quirks"] = slips(setting), quirks(setting)
+    corrections.show_slips(page, setting, found["slips"], found["quirks"])
+    found["training"] = training = measures.training(setting, steps)
+    chapters.show_training(page, setting, training)
+    return found
 
 
 def show_closing(page: Page, lang: str, seconds: float) -> None:

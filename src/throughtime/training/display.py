@@ -126,7 +126,7 @@ class LiveDisplay(AbstractContextManager[Listener]):
     def _moving(self) -> Group:
         rows = self._rows
         if rows.step is None:
-            waiting = "preparing; after an installation the kernels are compiled once, for some 20 seconds"
+            waiting = "preparing; after an installation the kernels compile once, some 20 seconds"
             return Group(Text(waiting, "dim", no_wrap=True, overflow="ellipsis"))
         bar = ProgressBar(total=rows.step.steps, completed=rows.step.step, width=sum(w for _, w in _COLUMNS))
         return Group(Text(rows.row(), "bold", no_wrap=True, overflow="crop"), bar)
