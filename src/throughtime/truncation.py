@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,7 @@ class Segment(NamedTuple):
     stop: int
 
 
+@runtime_checkable
 class Truncation(Protocol):
     """What a truncation says of one call over T steps.
 
@@ -145,6 +146,24 @@ class Chunk:
         return f"chunk:{self.k}"
 
 
+def require_truncation(truncation: Any) -> Truncation:
+    """`truncation` itself; Full() for None.
+
+    Raises
+    ------
+    ArgumentError
+        It is neither.
+    """
+    if truncation is None:
+        return Full()
+    if not isinstance(truncation, Truncation):
+        raise ArgumentError(
+            f"truncation {truncation!r} found; expected Full(), Window(k), Chunk(k) or None. Use parse_truncation for a "
+            "command-line spelling."
+        )
+    return truncation
+
+
 def parse_truncation(spec: str) -> Truncation:
     """The truncation that a command-line spelling means: full, window:K, chunk:K.
 
@@ -159,7 +178,7 @@ def parse_truncation(spec: str) -> Truncation:
     Window(k=4)
     """
     name, _, number = spec.partition(":")
-    if name == "full" and not number:
+    if spec == "full":
         return Full()
     kinds: dict[str, type[Window] | type[Chunk]] = {"window": Window, "chunk": Chunk}
     try:

@@ -16,7 +16,8 @@ class Verb(TyperCommand):
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             if param.param_type_name == "argument":
-                groups.setdefault("Arguments", []).append((str(param.metavar or param.name), str(param.help)))
+                described = str(param.metavar or param.name), str(getattr(param, "help", ""))
+                groups.setdefault("Arguments", []).append(described)
                 continue
             record = param.get_help_record(ctx)
             if record is not None:

@@ -7,6 +7,7 @@
 """
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -24,7 +25,10 @@ from throughtime.errors import InputError, ThroughtimeError
 # Verb, where its function is, and the first sentence of that function's help: a verb is loaded only when it is asked
 # for, and none loads NumPy before it is called.
 VERBS = {
-    "train": ("throughtime.cli.train:train", "Train a language model on text, and keep it in a run directory."),
+    "train": (
+        "throughtime.cli.train:train",
+        "Train a language model on text, and keep it in a run directory.",
+    ),
     "generate": (
         "throughtime.cli.generate:generate",
         "Let a trained model write, character by character or word by word.",
@@ -57,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = _take_debug(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without these letters shows question marks
     command = get_command(app(verb_of(arguments)))
     try:
         parsed = command.main(arguments, prog_name="throughtime", standalone_mode=False)
@@ -112,7 +119,9 @@ def _print_version(wanted: bool) -> None:
 def _program(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version),
+        typer.Option(
+            "--version", help="Print the version and leave.", is_eager=True, callback=_print_version
+        ),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="With any verb, at any place: tracebacks where something fails.")

@@ -167,7 +167,9 @@ def train(
     rule = _optimizer(optimizer, lr)
     clip = _clip(clip_norm, clip_value)
     corpus = read(files) if files else builtin()
-    tokenizer = Tokenizer.train(corpus.text, unit, vocab_size or (_WORDS if unit == "word" else None))
+    if vocab_size is None and unit == "word":
+        vocab_size = _WORDS
+    tokenizer = Tokenizer.train(corpus.text, unit, vocab_size)
     model = _model(
         tokenizer.vocab_size,
         hidden_size,

@@ -17,6 +17,11 @@ class Buffers:
 
     def __init__(self) -> None:
         self._arrays: dict[tuple[str, np.dtype[Any]], Array] = {}
+        self._parts: dict[str, Buffers] = {}
+
+    def part(self, name: str) -> "Buffers":
+        """Buffers whose names are their own."""
+        return self._parts.setdefault(name, Buffers())
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array of unspecified content."""

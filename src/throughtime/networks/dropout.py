@@ -27,9 +27,9 @@ class Dropout:
     """
 
     def __init__(self, p: float, rng: np.random.Generator) -> None:
-        if not 0 <= p < 1:
+        if not isinstance(p, int | float | np.number) or not 0 <= p < 1:
             raise ArgumentError(
-                f"dropout {p} found; expected a probability of at least 0 and below 1. Pass dropout=0 for none."
+                f"dropout {p!r} found; expected a probability of at least 0 and below 1. Pass dropout=0 for none."
             )
         self.p, self.rng = p, rng
 

@@ -23,6 +23,9 @@ class Input(Protocol):
     def without(self, padding: Array) -> "Input":
         """The same, with nothing where padding (T, B) is true."""
 
+    def turned(self, turn: Array) -> "Input":
+        """The same read in another order: at step t of sequence b what stands at turn[t, b], its own inverse."""
+
     def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
         """out (T*B, K) = x @ weight.T, weight (K, I)."""
 
@@ -43,6 +46,9 @@ class Vectors:
         # What lies beyond a sequence's end may be anything, NaN too; 0 * NaN must not reach a weight's gradient.
         return Vectors(np.where(padding[:, :, None], self.x.dtype.type(0), self.x))
 
+    def turned(self, turn: Array) -> "Input":
+        return TurnedVectors(self.x, turn)
+
     def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
         multiply(self._flat(), weight.T, out)
 
@@ -59,6 +65,23 @@ class Vectors:
         return self.x.reshape(self.T * self.B, self._I)
 
 
+class TurnedVectors(Vectors):
+    """x (T, B, I) read in another order; its gradient is in x's own."""
+
+    def __init__(self, x: Array, turn: Array) -> None:
+        super().__init__(turned(x, turn))
+        self.turn = turn
+
+    def without(self, padding: Array) -> "Input":
+        return self  # it was taken out before turning
+
+    def differentiate(
+        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+    ) -> Array | None:
+        dx = super().differentiate(da, weight, dweight, buffers, wanted)
+        return None if dx is None else turned(dx, self.turn)
+
+
 class OneHot:
     """Token ids (T, B): the article's U[:, x], columns of the weight with no product at all."""
 
@@ -68,6 +91,9 @@ class OneHot:
 
     def without(self, padding: Array) -> "Input":
         return self  # ids are always valid
+
+    def turned(self, turn: Array) -> "Input":
+        return OneHot(turned(self.ids, turn))
 
     def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
         gather_rows(weight.T, self.ids.ravel(), out)
@@ -88,6 +114,9 @@ class TableRows:
 
     def without(self, padding: Array) -> "Input":
         return self  # ids are always valid
+
+    def turned(self, turn: Array) -> "Input":
+        return TableRows(self.table, turned(self.ids, turn))
 
     def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
         projected = buffers.empty("table_projected", (len(self.table), len(weight)), out.dtype)
@@ -119,6 +148,9 @@ class GatheredRows(Vectors):
     def without(self, padding: Array) -> "Input":
         return self  # ids are always valid
 
+    def turned(self, turn: Array) -> "Input":
+        return GatheredRows(self.table, turned(self.ids, turn))
+
     def differentiate(
         self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
     ) -> Array | None:
@@ -133,3 +165,9 @@ class GatheredRows(Vectors):
 def table_rows(table: Array, ids: Array) -> Input:
     """The cheaper way to read a table: project it whole where it has fewer rows than there are tokens."""
     return TableRows(table, ids) if len(table) < ids.size else GatheredRows(table, ids)
+
+
+def turned(array: Array, turn: Array) -> Array:
+    """array (T, B, ...) with what stands at turn[t, b] at step t of sequence b."""
+    index = turn.reshape(turn.shape + (1,) * (array.ndim - 2))
+    return np.take_along_axis(array, index, axis=0)

@@ -13,18 +13,21 @@ from throughtime.initial import generator, uniform
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
+from throughtime.networks.bidirectional import SUFFIXES, BidirectionalStack, BidirectionalTrace
 from throughtime.networks.dropout import Dropout
 from throughtime.networks.inputs import Input, OneHot, Vectors
-from throughtime.networks.stack import Stack, Trace
+from throughtime.networks.stack import Layers, Stack, Trace
 from throughtime.networks.validation import (
+    as_array,
     check_array,
     check_ids,
     check_lengths,
+    check_params,
     check_reset,
     require_count,
     require_dtype,
 )
-from throughtime.truncation import Full, Truncation
+from throughtime.truncation import Truncation, require_truncation
 
 State = Array | tuple[Array, ...]
 
@@ -44,6 +47,9 @@ class Recurrent:
         Whether pre-activations have biases.
     dropout : float
         Probability, on the output of each layer but the last, while training.
+    bidirectional : bool
+        Whether each layer reads the sequence from both ends. Outputs are then (T, B, 2H), states have a row for each
+        direction of each layer, and parameters of the second direction end in _reverse, all as PyTorch has them.
     dtype : "float32" or "float64"
         Of the parameters and all that is computed.
     seed : int, numpy.random.Generator or None
@@ -54,6 +60,8 @@ class Recurrent:
     params : dict of str to ndarray
         PyTorch's names and shapes: weight_ih_l0 (G*H, I), weight_hh_l0 (G*H, H), bias_ih_l0 and bias_hh_l0 (G*H,),
         gates in the cell's order; a cell's own parameters as alpha_l0 (H,).
+    shapes : dict of str to tuple of int
+        Theirs.
 
     Examples
     --------
@@ -76,6 +84,7 @@ class Recurrent:
         num_layers: int = 1,
         bias: bool = True,
         dropout: float = 0.0,
+        bidirectional: bool = False,
         dtype: Any = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> None:
@@ -88,11 +97,13 @@ class Recurrent:
         self.input_size = require_count("input_size", input_size)
         self.hidden_size = require_count("hidden_size", hidden_size)
         self.num_layers = require_count("num_layers", num_layers)
-        self.bias = bias
+        self.bias, self.bidirectional = bias, bidirectional
         self.dtype = require_dtype(dtype)
         rng = generator(seed)
+        self.shapes = self._shapes()
         self.params = self._start(rng)
-        self.stack = Stack(cell, hidden_size, num_layers, Dropout(dropout, rng), self.dtype)
+        kind = BidirectionalStack if bidirectional else Stack
+        self.stack: Layers = kind(cell, hidden_size, num_layers, Dropout(dropout, rng), self.dtype)
 
     def forward(
         self,
@@ -101,7 +112,7 @@ class Recurrent:
         reset: Array | None = None,
         lengths: Array | None = None,
         training: bool = False,
-    ) -> tuple[Array, State, Trace]:
+    ) -> tuple[Array, State, Trace | BidirectionalTrace]:
         """Run over a sequence.
 
         Parameters
@@ -130,6 +141,7 @@ class Recurrent:
             An argument of the wrong shape or type, an id out of range.
         """
         source = self.source(x)
+        check_params(self.params, self.shapes, self.dtype)
         T, B = source.T, source.B
         reset, lengths = check_reset(reset, T, B), check_lengths(lengths, T, B)
         with computing():
@@ -140,7 +152,7 @@ class Recurrent:
 
     def backward(
         self,
-        trace: Trace,
+        trace: Trace | BidirectionalTrace,
         dy: Array | None,
         dstate: State | None = None,
         truncation: Truncation | None = None,
@@ -165,21 +177,50 @@ class Recurrent:
             As `params`.
         dstate_in : as the state
             Gradient of the initial state.
+
+        Raises
+        ------
+        ShapeError, DtypeError, ArgumentError
+            An argument of the wrong shape or type, another layer's trace, no truncation.
         """
-        T, B, H = trace.T, trace.B, self.hidden_size
+        if not isinstance(trace, Trace | BidirectionalTrace) or trace.owner is not self.stack:
+            raise ArgumentError(
+                f"trace is a {type(trace).__name__} that this layer did not make; expected what its own forward returned. "
+                "Call forward first."
+            )
+        check_params(self.params, self.shapes, self.dtype)
+        B = trace.B
         if dy is not None:
-            dy = check_array("dy", dy, (T, B, H), ("T", "batch", "hidden_size"), self.dtype)
+            width = self.directions * self.hidden_size
+            axes = "T", "batch", "2 * hidden_size" if self.bidirectional else "hidden_size"
+            dy = check_array("dy", dy, (trace.T, B, width), axes, self.dtype)
         with computing():
             grads = self.stack.backward(
-                self.params, trace, dy, self.state_in("dstate", dstate, B), truncation or Full(), Buffers()
+                self.params,
+                trace,
+                dy,
+                self.state_in("dstate", dstate, B),
+                require_truncation(truncation),
+                Buffers(),
             )
         ordered = {name: grads.params[name] for name in self.params}
         return grads.dinput, ordered, self.state_out(grads.dstate)
 
     def step(self, x: Array, state: State | None = None) -> tuple[Array, State]:
-        """One step, for online use: x (B, I), or ids (B,); returns y (B, H) and the state."""
-        x = np.asarray(x)
-        if x.ndim not in (1, 2):
+        """One step, for online use: x (B, I), or ids (B,); returns y (B, H) and the state.
+
+        Raises
+        ------
+        ArgumentError
+            The layer is bidirectional: it would have to know what comes.
+        """
+        if self.bidirectional:
+            raise ArgumentError(
+                "a single step found with bidirectional layers; expected one direction, as the other begins at the end "
+                "of a sequence. Use forward on the whole sequence."
+            )
+        x = as_array("x", x)
+        if x.ndim != (1 if x.dtype.kind in "iu" else 2):
             raise ShapeError(
                 f"x has shape {x.shape}; expected (batch, input_size={self.input_size}), or ids (batch,). "
                 "Pass one step; forward takes sequences."
@@ -198,13 +239,18 @@ class Recurrent:
                 f"{name} has {len(parts)} parts; expected {len(names)}, ({', '.join(names)}), as this cell has. "
                 f"Pass {name}=None for zeros."
             )
-        shape = self.num_layers, B, self.hidden_size
-        axes = "num_layers", "batch", "hidden_size"
+        shape = self.directions * self.num_layers, B, self.hidden_size
+        axes = "2 * num_layers" if self.bidirectional else "num_layers", "batch", "hidden_size"
         return np.stack([check_array(name, part, shape, axes, self.dtype) for part in parts])
 
     def state_out(self, state: Array) -> State:
         """(STATES, num_layers, B, H) as users see it: an array, or a tuple of them."""
         return tuple(state) if len(self.cell.states) > 1 else state[0]
+
+    @property
+    def directions(self) -> int:
+        """2 if bidirectional, otherwise 1."""
+        return 2 if self.bidirectional else 1
 
     def __repr__(self) -> str:
         return (
@@ -214,8 +260,8 @@ class Recurrent:
 
     def source(self, x: Array) -> Input:
         """x (T, B, I) or ids (T, B), checked, as the layers read it."""
-        x = np.asarray(x)
-        if x.dtype.kind in "iu":
+        x = as_array("x", x)
+        if x.dtype.kind in "iu" and x.ndim != 3:
             return OneHot(check_ids("x", x, self.input_size))
         if x.ndim != 3 or 0 in x.shape[:2]:
             raise ShapeError(
@@ -225,20 +271,35 @@ class Recurrent:
         axes = "T", "batch", "input_size"
         return Vectors(check_array("x", x, (*x.shape[:2], self.input_size), axes, self.dtype))
 
-    def _start(self, rng: np.random.Generator) -> dict[str, Array]:
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
         G, H = len(self.cell.gates), self.hidden_size
-        params: dict[str, Array] = {}
-        for k in range(self.num_layers):
-            shapes: dict[str, tuple[int, ...]] = {
-                f"weight_ih_l{k}": (G * H, H if k else self.input_size),
-                f"weight_hh_l{k}": (G * H, H),
-            }
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, suffix in self._suffixes():
+            shapes[f"weight_ih{suffix}"] = G * H, self.directions * H if layer else self.input_size
+            shapes[f"weight_hh{suffix}"] = G * H, H
             if self.bias:
-                shapes |= {f"bias_ih_l{k}": (G * H,), f"bias_hh_l{k}": (G * H,)}
-            params |= {name: uniform(rng, shape, H**-0.5, self.dtype) for name, shape in shapes.items()}
-            for name, value in self.cell.parameters.items():
-                params[f"{name}_l{k}"] = np.full(H, value, self.dtype)
-        return params
+                shapes[f"bias_ih{suffix}"] = shapes[f"bias_hh{suffix}"] = (G * H,)
+            shapes |= {f"{name}{suffix}": (H,) for name in self.cell.parameters}
+        return shapes
+
+    def _suffixes(self) -> list[tuple[int, str]]:
+        """Layer by layer, direction by direction: what the names of their parameters end in."""
+        ways = SUFFIXES[: self.directions]
+        return [(layer, f"_l{layer}{way}") for layer in range(self.num_layers) for way in ways]
+
+    def _start(self, rng: np.random.Generator) -> dict[str, Array]:
+        given = {
+            f"{name}{suffix}": value
+            for name, value in self.cell.parameters.items()
+            for _, suffix in self._suffixes()
+        }
+        bound = self.hidden_size**-0.5
+        return {
+            name: np.full(shape, given[name], self.dtype)
+            if name in given
+            else uniform(rng, shape, bound, self.dtype)
+            for name, shape in self.shapes.items()
+        }
 
 
 class LSTM(Recurrent):
@@ -260,10 +321,11 @@ class LSTM(Recurrent):
         num_layers: int = 1,
         bias: bool = True,
         dropout: float = 0.0,
+        bidirectional: bool = False,
         dtype: Any = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> None:
-        super().__init__(lstm, input_size, hidden_size, num_layers, bias, dropout, dtype, seed)
+        super().__init__(lstm, input_size, hidden_size, num_layers, bias, dropout, bidirectional, dtype, seed)
 
 
 class GRU(Recurrent):
@@ -282,10 +344,11 @@ class GRU(Recurrent):
         num_layers: int = 1,
         bias: bool = True,
         dropout: float = 0.0,
+        bidirectional: bool = False,
         dtype: Any = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> None:
-        super().__init__(gru, input_size, hidden_size, num_layers, bias, dropout, dtype, seed)
+        super().__init__(gru, input_size, hidden_size, num_layers, bias, dropout, bidirectional, dtype, seed)
 
 
 class RNN(Recurrent):
@@ -305,11 +368,12 @@ class RNN(Recurrent):
         nonlinearity: str = "tanh",
         bias: bool = True,
         dropout: float = 0.0,
+        bidirectional: bool = False,
         dtype: Any = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> None:
         cell = find_cell("rnn", nonlinearity)
-        super().__init__(cell, input_size, hidden_size, num_layers, bias, dropout, dtype, seed)
+        super().__init__(cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional, dtype, seed)
 
 
 def find_cell(name: str | Cell, nonlinearity: str = "tanh") -> Cell:

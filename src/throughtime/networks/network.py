@@ -98,7 +98,14 @@ class Network:
         self.output_size = require_count("output_size", output_size)
         self.dtype = require_dtype(dtype)
         self.layers = Recurrent(
-            find_cell(cell, nonlinearity), input_size, hidden_size, num_layers, bias, dropout, dtype, rng
+            find_cell(cell, nonlinearity),
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            dropout,
+            dtype=dtype,
+            seed=rng,
         )
         bound = hidden_size**-0.5
         self.params = {f"rnn.{name}": array for name, array in self.layers.params.items()}

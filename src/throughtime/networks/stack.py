@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class Trace:
     The parameters must be those of the forward pass when it is.
     """
 
+    owner: "Stack"
     layers: list[LayerTrace]
     reset: Array
     lengths: Array
@@ -62,6 +63,37 @@ class Gradients:
     params: dict[str, Array]
     dinput: Array | None
     dstate: Array
+
+
+class Layers(Protocol):
+    """What layers of one direction and of both have in common. A trace is for the layers that made it."""
+
+    dropout: Dropout
+    dtype: Any
+
+    def forward(
+        self,
+        params: dict[str, Array],
+        source: Input,
+        state: Array | None,
+        reset: Array | None,
+        lengths: Array | None,
+        training: bool,
+        buffers: Buffers,
+    ) -> tuple[Array, Array, Any]:
+        """y (T, B, directions * H), the last state (STATES, directions * num_layers, B, H), and the trace."""
+
+    def backward(
+        self,
+        params: dict[str, Array],
+        trace: Any,
+        dy: Array | None,
+        dstate: Array | None,
+        truncation: Truncation,
+        buffers: Buffers,
+        wanted: bool = True,
+    ) -> Gradients:
+        """Gradients from dy and that of the last state; None stands for zeros."""
 
 
 class Stack:
@@ -105,6 +137,7 @@ class Stack:
         if padding is not None:
             source = source.without(padding)
         trace = Trace(
+            owner=self,
             layers=[],
             reset=NOWHERE if reset is None else reset if padding is None else reset & ~padding,
             lengths=np.full(B, T) if lengths is None else lengths,

@@ -1,5 +1,6 @@
 """Arguments of layers and models, checked once and made contiguous, so that kernels only compute."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,24 +30,40 @@ def require_dtype(dtype: Any) -> np.dtype[Any]:
     return found
 
 
+def as_array(name: str, array: Any) -> Array:
+    """`array` as an ndarray of numbers, as it is where it is one."""
+    try:
+        found: Array = np.asarray(array)
+    except ValueError as error:
+        raise ShapeError(
+            f"{name} is ragged: its rows differ in length; expected an array. Pad it, and pass lengths."
+        ) from error
+    if found.dtype.kind not in "biuf":
+        raise DtypeError(
+            f"{name} is {type(array).__name__} of dtype {found.dtype}; expected numbers. Pass a NumPy array."
+        )
+    return found
+
+
 def check_array(
     name: str, array: Any, shape: tuple[int, ...], axes: tuple[str, ...], dtype: np.dtype[Any]
 ) -> Array:
     """`array` as a contiguous ndarray, if its shape and type are right."""
-    array = np.asarray(array)
+    array = as_array(name, array)
     if array.shape != shape:
         expected = ", ".join(f"{axis}={n}" for axis, n in zip(axes, shape, strict=True))
         raise ShapeError(f"{name} has shape {array.shape}; expected ({expected}).{_remedy(name)}")
     if array.dtype != dtype:
+        whose = ", the model's" if dtype.kind == "f" else ""
         raise DtypeError(
-            f"{name} has dtype {array.dtype}; expected {dtype}, the model's. Convert it with {name}.astype({dtype.name!r})."
+            f"{name} has dtype {array.dtype}; expected {dtype}{whose}. Convert it with {name}.astype({dtype.name!r})."
         )
     return np.ascontiguousarray(array)
 
 
 def check_ids(name: str, ids: Any, size: int, ignore: int | None = None) -> Array:
     """Token ids (T, B) within [0, size), as contiguous int64."""
-    ids = np.asarray(ids)
+    ids = as_array(name, ids)
     if ids.dtype.kind not in "iu":
         raise DtypeError(
             f"{name} has dtype {ids.dtype}; expected integer token ids. Convert it with {name}.astype('int64')."
@@ -77,7 +94,7 @@ def check_lengths(lengths: Any, T: int, B: int) -> Array | None:
     """(B,) of int from 1 to T, or None."""
     if lengths is None:
         return None
-    lengths = np.asarray(lengths)
+    lengths = as_array("lengths", lengths)
     if lengths.dtype.kind not in "iu":
         raise DtypeError(
             f"lengths has dtype {lengths.dtype}; expected integers. Convert it with lengths.astype('int64')."
@@ -91,6 +108,24 @@ def check_lengths(lengths: Any, T: int, B: int) -> Array | None:
             f"lengths run from {lengths.min()} to {lengths.max()}; expected 1 to T={T}. Leave empty sequences out."
         )
     return np.ascontiguousarray(lengths, np.int64)
+
+
+def check_params(
+    params: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], dtype: np.dtype[Any]
+) -> None:
+    """Parameters that a user may have exchanged: kernels would take them at their word."""
+    for name in params.keys() ^ shapes.keys():
+        side = "missing" if name in shapes else "unknown"
+        raise ArgumentError(
+            f"parameter {name!r} is {side}; expected {', '.join(shapes)}. Set values with params[name][...] = array."
+        )
+    for name, shape in shapes.items():
+        found = params[name]
+        if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype != dtype:
+            kind = f"{found.dtype}{found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+            raise ShapeError(
+                f"parameter {name!r} is {kind}; expected {dtype}{shape}. Set values with params[name][...] = array."
+            )
 
 
 def _remedy(name: str) -> str:

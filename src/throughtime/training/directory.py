@@ -48,9 +48,8 @@ def claim(path: Path, config: dict[str, Any]) -> None:
     require_free(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with (path / CONFIG).open(
-            "x", encoding="utf-8"
-        ) as file:  # "x": of two runs that start at once, one gets it
+        # "x": of two runs that start at once, one gets it. A name that is not UTF-8 is kept as an escape.
+        with (path / CONFIG).open("x", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     except FileExistsError:
         raise RunError(

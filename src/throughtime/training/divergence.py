@@ -12,13 +12,13 @@ from throughtime.machine.arrays import Array
 _TIMES_BLIND = 100.0
 
 
-def absurd_loss(loss: float, vocab_size: int) -> str | None:
+def absurd_loss(loss: float, vocab_size: int, name: str = "the loss") -> str | None:
     """What is wrong with a loss in nats per token; None if nothing is."""
     if not math.isfinite(loss):
-        return f"the loss is {loss}; expected a finite number"
+        return f"{name} is {loss}; expected a finite number"
     limit = _TIMES_BLIND * math.log(max(vocab_size, 3))
     if loss > limit:
-        return f"the loss is {loss:.3g} nats per token; expected at most {limit:.3g}, 100 times a blind guess"
+        return f"{name} is {loss:.3g} nats per token; expected at most {limit:.3g}, 100 times a blind guess"
     return None
 
 
@@ -26,9 +26,18 @@ def absurd_gradient(norm: float, grads: Mapping[str, Array]) -> str | None:
     """What is wrong with a gradient of this norm, and in which parameters; None if nothing is."""
     if math.isfinite(norm):
         return None
-    odd = [name for name, grad in grads.items() if not np.isfinite(grad).all()]
-    shown = ", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")
-    return f"the gradient of {shown or 'all parameters together'} is not finite; expected finite numbers"
+    return f"the gradient of {_not_finite(grads) or 'all parameters together'} is not finite; expected finite numbers"
+
+
+def absurd_weights(params: Mapping[str, Array]) -> str | None:
+    """Which parameters an update has made infinite or NaN, in a few words; None if none."""
+    odd = _not_finite(params)
+    return f"the parameter {odd} is not finite; expected finite numbers" if odd else None
+
+
+def _not_finite(arrays: Mapping[str, Array]) -> str:
+    odd = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    return ", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")
 
 
 def report(step: int, what: str, lr: float, clip: str, last: tuple[int, float] | None, kept: str) -> str:
@@ -37,7 +46,7 @@ def report(step: int, what: str, lr: float, clip: str, last: tuple[int, float] |
     Parameters
     ----------
     step : int
-        The update that was not made.
+        The update that was not made, or, if it is the validation that failed, the last that was.
     what : str
         Found and expected.
     last : (int, float) or None

@@ -1,7 +1,6 @@
 """How well a model predicts a text."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -88,7 +87,7 @@ def evaluate(
     (8, 10)
     """
     require_tokenizer(model, tokenizer)
-    scored = ScoredText(text_items(text, tokenizer, by), tokenizer, by, batch_size)
+    scored = ScoredText(text_parts(text, tokenizer, by), tokenizer, by, batch_size)
     scored.require_vocabulary(model)
     with single_threaded_blas():
         return scored.score(model, Buffers())
@@ -99,8 +98,8 @@ class ScoredText:
 
     Parameters
     ----------
-    items : integer array (N,), or a list of such for sentences
-        The text's tokens.
+    parts : list of integer arrays (N,)
+        The text's tokens: one array by stream, one for each sentence.
     tokenizer : Tokenizer or None
     by, batch_size : as `evaluate` has them
 
@@ -114,7 +113,7 @@ class ScoredText:
 
     def __init__(
         self,
-        items: "Ids | Sequence[Ids]",
+        parts: list[Ids],
         tokenizer: Tokenizer | None,
         by: By,
         batch_size: int | None = None,
@@ -122,20 +121,21 @@ class ScoredText:
     ) -> None:
         if batch_size is not None:
             require_count("batch_size", batch_size)
-        self._items = items if by == "sentence" else [items]
+        self._parts = parts
         self.batches: StreamBatches | SentenceBatches
         if by == "sentence":
-            self.batches = SentenceBatches(items, batch_size or _SENTENCES, seed=None)
+            self.batches = SentenceBatches(parts, batch_size or _SENTENCES, seed=None)
         else:
-            if len(items) < 2:
+            (ids,) = parts
+            if len(ids) < 2:
                 raise TextError(
-                    f"{name} has {len(items)} tokens; expected at least 2, to predict one from the other. "
+                    f"{name} has {len(ids)} tokens; expected at least 2, to predict one from the other. "
                     "Give a longer text."
                 )
-            streams = batch_size or max(1, min(_STREAMS, len(items) // _TOKENS_PER_STREAM))
-            self.batches = StreamBatches(items, streams, _STEPS, name=name)
+            streams = batch_size or max(1, min(_STREAMS, len(ids) // _TOKENS_PER_STREAM))
+            self.batches = StreamBatches(ids, streams, _STEPS, name=name)
         self.tokens = self.batches.tokens
-        self.unknown = 0 if tokenizer is None else sum(map(tokenizer.count_unknown, self._items))
+        self.unknown = 0 if tokenizer is None else sum(map(tokenizer.count_unknown, self._parts))
         self.characters = self._count_characters(tokenizer, by)
 
     def score(self, model: LanguageModel, buffers: Buffers) -> Evaluation:
@@ -154,14 +154,14 @@ class ScoredText:
 
     def require_vocabulary(self, model: LanguageModel) -> None:
         """Raise TokenError if an id lies outside the model's vocabulary."""
-        for ids in self._items:
+        for ids in self._parts:
             require_ids(ids, model.vocab_size)
 
     def _count_characters(self, tokenizer: Tokenizer | None, by: By) -> int | None:
         if tokenizer is None or self.unknown:
             return None
         first = 0 if by == "sentence" else 1  # a stream's first token is given, not predicted
-        return sum(len(tokenizer.decode(ids[first:])) for ids in self._items) or None
+        return sum(len(tokenizer.decode(ids[first:])) for ids in self._parts) or None
 
 
 def perplexity(loss: float) -> float:
@@ -169,8 +169,8 @@ def perplexity(loss: float) -> float:
     return math.exp(loss) if loss < 709 else math.inf if loss == loss else math.nan
 
 
-def text_items(text: Corpus | str | Any, tokenizer: Tokenizer | None, by: By) -> "Ids | list[Ids]":
-    """The tokens of a text: one array, or one for each sentence.
+def text_parts(text: Corpus | str | Any, tokenizer: Tokenizer | None, by: By) -> list[Ids]:
+    """The tokens of a text: one array by stream, one for each sentence.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def text_items(text: Corpus | str | Any, tokenizer: Tokenizer | None, by: By) ->
         text = text.text if isinstance(text, Corpus) else text
         if by == "sentence":
             return [tokenizer.encode(sentence) for sentence in split_sentences(text)]
-        return tokenizer.encode(text)
+        return [tokenizer.encode(text)]
     ids = np.asarray(text)
     if by == "sentence":
         raise ArgumentError(
@@ -203,7 +203,7 @@ def text_items(text: Corpus | str | Any, tokenizer: Tokenizer | None, by: By) ->
         )
     if ids.size and int(ids.max()) > np.iinfo(np.int32).max:
         raise TokenError(f"token id {ids.max()} found; expected int32. Encode the text with a tokenizer.")
-    return ids.astype(np.int32, copy=False)
+    return [ids.astype(np.int32, copy=False)]
 
 
 def require_by(by: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import throughtime
 from throughtime.data.batch import Batch
 from throughtime.data.corpus import Corpus
@@ -19,7 +21,7 @@ from throughtime.networks.layer import State
 from throughtime.optim import Adam, Clip, ClipResult, Optimizer, Schedule, global_norm
 from throughtime.training.conditions import conditions
 from throughtime.training.directory import METRICS, TOKENIZER, WEIGHTS, claim, require_free
-from throughtime.training.divergence import absurd_gradient, absurd_loss, report
+from throughtime.training.divergence import absurd_gradient, absurd_loss, absurd_weights, report
 from throughtime.training.evaluate import By, Evaluation, require_tokenizer
 from throughtime.training.events import Evaluated, Event, Finished, Listener, Started, Step, Stopped
 from throughtime.training.material import Material, prepare
@@ -149,7 +151,8 @@ def fit(
     run = Run(path, config, model, tokenizer)
     with Metrics(None if path is None else path / METRICS) as metrics:
         run._history = metrics.records
-        listeners = [metrics, *([on_event] if callable(on_event) else on_event)]
+        others = [on_event] if callable(on_event) else list(on_event)
+        listeners: list[Listener] = [metrics, *others]
         run.finished = _Training(model, plan, material, path, listeners).run()
     return run
 
@@ -230,10 +233,11 @@ class _Training:
         start = time.perf_counter()
         self._emit(self._started())
         try:
-            with single_threaded_blas():
+            # What overflows is found where it matters, and reported once.
+            with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
                 self._loop()
         except KeyboardInterrupt:
-            if self.kept.step == 0 and self.step:
+            if self.kept.step == 0 and self.step and absurd_weights(self.model.params) is None:
                 self.kept.keep(self.step, None)
             self._emit(Stopped(self.step, f"interrupted at step {self.step}", False, self.path))
             raise
@@ -268,12 +272,12 @@ class _Training:
             self.buffers,
         )
         loss = result.loss if plan.reduction == "mean" else result.loss / result.targets
-        self._stop_if(absurd_loss(loss, model.vocab_size))
+        self._stop_if(absurd_loss(loss, model.vocab_size), self.step + 1)
         if plan.clip is None:
             found = ClipResult(global_norm(result.grads), clipped=False)
         else:
             found = plan.clip.apply(result.grads)
-        self._stop_if(absurd_gradient(found.norm, result.grads))
+        self._stop_if(absurd_gradient(found.norm, result.grads), self.step + 1)
         lr = plan.optimizer.lr
         plan.optimizer.step(model.params, result.grads)
 
@@ -303,6 +307,7 @@ class _Training:
     def _evaluate(self) -> None:
         plan, val = self.plan, self.material.val
         optimizer = plan.optimizer
+        self._stop_if(absurd_weights(self.model.params), self.step)
         if val is None:
             self.kept.keep(self.step, None)
             optimizer.lr = plan.schedule.after_evaluation(optimizer.lr, self.interval_loss.value)
@@ -310,9 +315,7 @@ class _Training:
             return
         start = time.perf_counter()
         found = val.score(self.model, self.buffers)
-        wrong = absurd_loss(found.loss, self.model.vocab_size)
-        if wrong is not None:
-            self._stop_if(wrong.replace("the loss", "the validation loss", 1))
+        self._stop_if(absurd_loss(found.loss, self.model.vocab_size, "the validation loss"), self.step)
         before = self.kept.evaluation
         best = before is None or found.loss < before.loss
         if best:
@@ -323,13 +326,11 @@ class _Training:
             Evaluated(self.step, found.loss, found.perplexity, found.bits_per_char, best, optimizer.lr)
         )
 
-    def _stop_if(self, wrong: str | None) -> None:
+    def _stop_if(self, wrong: str | None, step: int) -> None:
         if wrong is None:
             return
         plan = self.plan
-        line = report(
-            self.step + 1, wrong, plan.optimizer.lr, describe_clip(plan.clip), self.last, str(self.kept)
-        )
+        line = report(step, wrong, plan.optimizer.lr, describe_clip(plan.clip), self.last, str(self.kept))
         self._emit(Stopped(self.step, line, True, self.path))
         raise DivergedError(line)
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.data.batch import Ids
 from throughtime.data.corpus import Corpus, split
 from throughtime.data.sentences import SentenceBatches
 from throughtime.data.streams import StreamBatches
 from throughtime.data.tokenizer import Tokenizer
-from throughtime.training.evaluate import ScoredText, require_ids, text_items
+from throughtime.training.evaluate import ScoredText, require_ids, text_parts
 from throughtime.training.plan import Plan
 
 
@@ -46,28 +47,29 @@ def prepare(corpus: Corpus | str | Any, tokenizer: Tokenizer | None, vocab_size:
     """
     if isinstance(corpus, str):
         corpus = Corpus("the text", corpus)
-    items = text_items(corpus, tokenizer, plan.by)
-    by_sentence = plan.by == "sentence"
-    parts = items if by_sentence else [items]
+    parts = text_parts(corpus, tokenizer, plan.by)
     for ids in parts:
         require_ids(ids, vocab_size)
-    if by_sentence:
-        train, val = split(items, plan.val_fraction, least=1, what="sentences")
-    else:
-        train, val = split(items, plan.val_fraction)
+    val: list[Ids]
     batches: StreamBatches | SentenceBatches
     if plan.seq_len is None:
+        train, val = split(parts, plan.val_fraction, least=1, what="sentences")
         batches = SentenceBatches(train, plan.batch_size, plan.seed)
     else:
-        batches = StreamBatches(train, plan.batch_size, plan.seq_len, name="the training part of the text")
-    scored = ScoredText(val, tokenizer, plan.by) if len(val) else None
+        (ids,) = parts
+        first, last = split(range(len(ids)), plan.val_fraction)
+        val = [ids[last.start :]] if last else []
+        batches = StreamBatches(
+            ids[: first.stop], plan.batch_size, plan.seq_len, name="the training part of the text"
+        )
+    scored = ScoredText(val, tokenizer, plan.by) if val else None
     is_text = isinstance(corpus, Corpus)
     name = corpus.name if is_text else "token ids"
     record = {
         "name": name,
         "sha256": corpus.sha256
         if is_text
-        else hashlib.sha256(np.asarray(items, "<i4").tobytes()).hexdigest(),
+        else hashlib.sha256(np.asarray(parts[0], "<i4").tobytes()).hexdigest(),
         "tokens": sum(map(len, parts)),
         "unknown": 0 if tokenizer is None else sum(map(tokenizer.count_unknown, parts)),
         "train_predictions": batches.tokens,

@@ -1,0 +1,95 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import throughtime as tt
+from throughtime.errors import RunError
+from throughtime.training.directory import FILES, claim, free_name, require_free, write_whole
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_require_free_refuses_a_directory_that_holds_any_file_of_a_run(name, tmp_path):
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(RunError, match=f"already holds {name}; expected a new or empty directory"):
+        require_free(tmp_path)
+
+
+def test_require_free_takes_an_empty_directory_and_one_to_be_made(tmp_path):
+    require_free(tmp_path)
+    require_free(tmp_path / "a" / "b" / "c")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_require_free_refuses_a_file_and_what_lies_below_one(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(RunError, match="file is a file; expected a new or empty directory"):
+        require_free(tmp_path / "file")
+    with pytest.raises(RunError, match="file is a file; expected a directory to make"):
+        require_free(tmp_path / "file" / "run")
+
+
+def test_require_free_refuses_a_dangling_link(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(RunError, match="link is a file"):
+        require_free(tmp_path / "link")
+
+
+def test_require_free_refuses_where_it_may_not_write(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *arguments: False)  # root may write anywhere
+    with pytest.raises(RunError, match="is not writable; expected a directory to make"):
+        require_free(tmp_path / "run")
+
+
+def test_claim_writes_the_settings(tmp_path):
+    claim(tmp_path / "a" / "run", {"name": "Việt \udce9"})
+    assert json.loads((tmp_path / "a" / "run" / "config.json").read_text(encoding="utf-8")) == {
+        "name": "Việt \udce9"
+    }
+
+
+def test_claim_gives_a_directory_to_one_of_two(tmp_path, monkeypatch):
+    claim(tmp_path, {"run": 1})
+    monkeypatch.setattr("throughtime.training.directory.require_free", lambda path: None)  # both have looked
+    with pytest.raises(RunError, match="taken by another run"):
+        claim(tmp_path, {"run": 2})
+    assert json.loads((tmp_path / "config.json").read_text()) == {"run": 1}
+
+
+def test_claim_says_why_it_cannot_write(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(RunError, match=r"cannot be written \(No space left on device\)"):
+        claim(tmp_path / "run", {})
+
+
+def test_write_whole_leaves_the_old_file_if_it_fails(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    write_whole(path, b"old")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["model.safetensors"]
+
+
+def test_free_name_numbers_what_is_taken(tmp_path):
+    assert free_name(str(tmp_path), "A Text (2).txt") == tmp_path / "a-text-2-.txt"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a-2").touch()
+    assert free_name(str(tmp_path), "a") == tmp_path / "a-3"
+    assert free_name(str(tmp_path), "///") == tmp_path / "run"
+
+
+def test_fit_destroys_nothing_where_a_run_lies(trained, text, tokenizer, model):
+    before = {file: file.read_bytes() for file in trained.path.iterdir()}
+    with pytest.raises(tt.RunError, match="already holds"):
+        tt.fit(model, text, tokenizer=tokenizer, out=trained.path)
+    assert {file: file.read_bytes() for file in trained.path.iterdir()} == before

@@ -1,0 +1,102 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import throughtime as tt
+from throughtime.data import split_sentences
+from throughtime.training.evaluate import Evaluation, perplexity
+
+
+def log_probabilities(model, ids: list[int], state=None) -> list[float]:
+    """-log p of each token after the first, one step at a time."""
+    found = []
+    for now, following in itertools.pairwise(ids):
+        outputs, state = model.step(np.array([now]), state)
+        x = outputs[0].astype(float)
+        found.append(np.log(np.exp(x - x.max()).sum()) + x.max() - x[following])
+    return found
+
+
+def test_evaluate_by_stream_is_the_mean_of_each_next_character(text, tokenizer, model):
+    found = tt.evaluate(model, tokenizer, text)
+    nats = log_probabilities(model, tokenizer.encode(text).tolist())
+    assert found.tokens == len(nats) == len(text) - 1
+    assert found.loss == pytest.approx(np.mean(nats), rel=1e-5)
+    assert found.perplexity == math.exp(found.loss)
+    assert found.bits_per_char == pytest.approx(found.loss / math.log(2))
+    assert found.unknown == 0
+
+
+def test_evaluate_by_sentence_scores_each_from_its_start_to_its_end(text, tokenizer, model):
+    found = tt.evaluate(model, tokenizer, text, by="sentence")
+    sentences = split_sentences(text)
+    nats = []
+    for sentence in sentences:
+        ids = [tokenizer.start_id, *tokenizer.encode(sentence).tolist(), tokenizer.end_id]
+        nats += log_probabilities(model, ids)
+    assert found.tokens == len(nats)
+    assert found.loss == pytest.approx(np.mean(nats), rel=1e-5)
+    assert found.bits_per_char == pytest.approx(sum(nats) / math.log(2) / sum(map(len, sentences)), rel=1e-5)
+
+
+@pytest.mark.parametrize("by", ["stream", "sentence"])
+def test_evaluate_hardly_depends_on_how_many_go_side_by_side(by, text, tokenizer, model):
+    one, four = (tt.evaluate(model, tokenizer, text, by=by, batch_size=n) for n in (1, 4))
+    assert one.tokens == four.tokens
+    assert one.loss == pytest.approx(four.loss, rel=0.01 if by == "stream" else 1e-6)
+
+
+def test_evaluate_tells_no_bits_where_characters_are_unknown(text, tokenizer, model):
+    found = tt.evaluate(model, tokenizer, text + "?!?")
+    assert found.unknown == 3
+    assert found.bits_per_char is None
+
+
+def test_evaluate_tells_bits_of_words_only_where_all_are_known(text):
+    tokenizer = tt.Tokenizer.train(text, unit="word")
+    model = tt.LanguageModel(tokenizer.vocab_size, 8, seed=0)
+    known = tt.evaluate(model, tokenizer, "the cat ran")
+    # 'the' is given; ' cat ran' is predicted.
+    assert known.bits_per_char == pytest.approx(2 * known.loss / math.log(2) / len("cat ran"))
+    unknown = tt.evaluate(model, tokenizer, "the dog ran")
+    assert (unknown.unknown, unknown.bits_per_char) == (1, None)
+
+
+def test_evaluate_takes_ids_and_a_corpus_alike(text, tokenizer, model):
+    by_text = tt.evaluate(model, tokenizer, text)
+    assert tt.evaluate(model, tokenizer, tt.Corpus("a text", text)) == by_text
+    assert tt.evaluate(model, tokenizer, tokenizer.encode(text).astype(np.int64)) == by_text
+    bare = tt.evaluate(model, None, tokenizer.encode(text))
+    assert bare == Evaluation(by_text.loss, by_text.perplexity, by_text.tokens, 0, None)
+
+
+def test_evaluate_leaves_dropout_out(text, tokenizer):
+    model = tt.LanguageModel(tokenizer.vocab_size, 8, num_layers=2, dropout=0.5, seed=0)
+    assert tt.evaluate(model, tokenizer, text) == tt.evaluate(model, tokenizer, text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"text": "a"}, tt.TextError, "1 tokens; expected at least 2"),
+        ({"by": "line"}, tt.ArgumentError, "by='line'"),
+        ({"batch_size": 0}, tt.ArgumentError, "batch_size=0"),
+        ({"batch_size": 10_000}, tt.TextError, "10001"),
+        ({"text": np.array([0, 1, 77])}, tt.TokenError, "token 2 is 77"),
+        ({"text": np.array([0, 1, 2**40])}, tt.TokenError, "int32"),
+        ({"tokenizer": tt.Tokenizer.train("xyz")}, tt.ArgumentError, "the tokenizer has 6 tokens"),
+        ({"tokenizer": None}, tt.ArgumentError, "without a tokenizer"),
+    ],
+)
+def test_evaluate_refuses_bad_input(arguments, error, message, text, tokenizer, model):
+    with pytest.raises(error, match=message) as caught:
+        tt.evaluate(model, **{"tokenizer": tokenizer, "text": text, **arguments})
+    assert "; expected" in str(caught.value)
+
+
+def test_perplexity_has_a_value_for_every_loss():
+    assert perplexity(0.0) == 1
+    assert perplexity(1e9) == math.inf
+    assert math.isnan(perplexity(math.nan))
