@@ -25,7 +25,7 @@ SUFFIXES = ("", "_reverse")  # PyTorch's
 class BidirectionalTrace:
     """What a forward pass leaves for the way back: layer by layer the traces of both directions."""
 
-    owner: "BidirectionalStack"
+    owner: object
     layers: list[tuple[Trace, Trace]]
     masks: list[Array | None]  # dropout's, on each layer's input
     turn: Array

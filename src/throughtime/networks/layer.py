@@ -102,8 +102,8 @@ class Recurrent:
         rng = generator(seed)
         self.shapes = self._shapes()
         self.params = self._start(rng)
-        kind = BidirectionalStack if bidirectional else Stack
-        self.stack: Layers = kind(cell, hidden_size, num_layers, Dropout(dropout, rng), self.dtype)
+        kind: type[Layers] = BidirectionalStack if bidirectional else Stack
+        self.stack = kind(cell, hidden_size, num_layers, Dropout(dropout, rng), self.dtype)
 
     def forward(
         self,

@@ -41,7 +41,7 @@ class Trace:
     The parameters must be those of the forward pass when it is.
     """
 
-    owner: "Stack"
+    owner: object
     layers: list[LayerTrace]
     reset: Array
     lengths: Array
@@ -70,6 +70,10 @@ class Layers(Protocol):
 
     dropout: Dropout
     dtype: Any
+
+    def __init__(
+        self, cell: Cell, hidden_size: int, num_layers: int, dropout: Dropout, dtype: Any
+    ) -> None: ...
 
     def forward(
         self,

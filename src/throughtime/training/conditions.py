@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.linalg.cython_blas  # compiled products call this library's BLAS, so it must be loaded to be listed
+import scipy.linalg.cython_blas  # noqa: F401  # compiled products call its BLAS, which is listed once it is loaded
 from threadpoolctl import threadpool_info
-
-_LOADED = scipy.linalg.cython_blas
 
 
 def conditions() -> dict[str, Any]:

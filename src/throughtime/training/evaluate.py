@@ -13,7 +13,6 @@ from throughtime.data.streams import StreamBatches
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.errors import ArgumentError, TextError, TokenError
 from throughtime.machine.buffers import Buffers
-from throughtime.machine.threads import single_threaded_blas
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.layer import State
 from throughtime.networks.validation import require_count
@@ -89,8 +88,7 @@ def evaluate(
     require_tokenizer(model, tokenizer)
     scored = ScoredText(text_parts(text, tokenizer, by), tokenizer, by, batch_size)
     scored.require_vocabulary(model)
-    with single_threaded_blas():
-        return scored.score(model, Buffers())
+    return scored.score(model, Buffers())
 
 
 class ScoredText:

@@ -11,7 +11,6 @@ from throughtime.data.tokenizer import Tokenizer
 from throughtime.errors import ArgumentError, DivergedError, TokenError
 from throughtime.initial import generator
 from throughtime.machine.arrays import Array
-from throughtime.machine.threads import single_threaded_blas
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.layer import State
 from throughtime.networks.validation import require_count
@@ -91,10 +90,7 @@ def stream(
     seed: int | np.random.Generator | None = None,
     by: By = "stream",
 ) -> Iterator[str]:
-    """The pieces of `generate`'s text as they are made, the prompt first; each costs the same time.
-
-    While the iterator is open, BLAS is held to one thread.
-    """
+    """The pieces of `generate`'s text as they are made, the prompt first; each costs the same time."""
     require_by(by)
     require_tokenizer(model, tokenizer)
     require_count("length", length)
@@ -188,28 +184,27 @@ def _pieces(
     text = TextStream(tokenizer)
     if prompt:
         yield prompt
-    with single_threaded_blas():
-        logits, state = _read(model, [tokenizer.start_id] if by_sentence else [], None)
-        for token in ids:
-            text.push(int(token))  # so that what follows is joined to the prompt as it should be
-        if len(ids) or not by_sentence:
-            logits, state = _read(model, ids if len(ids) else [_beginning(tokenizer)], state)
-        begun = len(ids) > 0
-        made = 0
-        while made < length:
-            token = draw(logits + (forbidden if by_sentence and begun else end_forbidden))
-            if by_sentence and token == tokenizer.end_id:
-                text.push(token)
-                begun = False
-                logits, state = _read(model, [tokenizer.start_id], None)
-                continue
-            piece = text.push(token)
-            if made == 0 and prompt[-1:].isspace() and tokenizer.unit == "word":
-                piece = piece.lstrip(" ")  # the prompt has brought its own
-            yield piece
-            begun = True
-            made += 1
-            logits, state = _read(model, [token], state)
+    logits, state = _read(model, [tokenizer.start_id] if by_sentence else [], None)
+    for token in ids:
+        text.push(int(token))  # so that what follows is joined to the prompt as it should be
+    if len(ids) or not by_sentence:
+        logits, state = _read(model, ids if len(ids) else [_beginning(tokenizer)], state)
+    begun = len(ids) > 0
+    made = 0
+    while made < length:
+        token = draw(logits + (forbidden if by_sentence and begun else end_forbidden))
+        if by_sentence and token == tokenizer.end_id:
+            text.push(token)
+            begun = False
+            logits, state = _read(model, [tokenizer.start_id], None)
+            continue
+        piece = text.push(token)
+        if made == 0 and prompt[-1:].isspace() and tokenizer.unit == "word":
+            piece = piece.lstrip(" ")  # the prompt has brought its own
+        yield piece
+        begun = True
+        made += 1
+        logits, state = _read(model, [token], state)
 
 
 def _read(model: LanguageModel, ids: "Array | list[int]", state: State | None) -> tuple[Array, State | None]:

@@ -1,0 +1,171 @@
+"""What a user may get wrong: one line with what was found, what was expected and what to do; exit code 2; no harm."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import throughtime as tt
+from tests.cli.test_main import run_process
+
+
+def contents(place: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in place.rglob("*") if file.is_file()}
+
+
+@pytest.fixture
+def refused(cli, tmp_path):
+    """Call with bad input; return its one line."""
+
+    def call(*arguments: object) -> str:
+        before = contents(tmp_path)
+        result = cli(*arguments)
+        assert (result.code, result.out) == (2, "")
+        assert result.err.count("\n") == 1
+        assert result.err.startswith("throughtime: ")
+        assert "; expected " in result.err
+        assert result.err.rstrip().endswith(".")
+        assert contents(tmp_path) == before
+        return result.err
+
+    return call
+
+
+FILES = {
+    "missing": (None, "does not exist; expected a text file"),
+    "empty": (b"", "is empty; expected text"),
+    "blank": (b" \n\n\t", "is empty; expected text"),
+    "binary": (b"PNG\0\1\2\3", "is binary: a NUL byte at offset 3; expected UTF-8 text"),
+    "invalid UTF-8": (b"caf\xe9 au lait", "is not UTF-8: byte 0xe9 at offset 3; expected UTF-8 text"),
+    "UTF-16": ("text".encode("utf-16"), "is UTF-16; expected UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), FILES.values(), ids=FILES)
+def test_bad_file_is_refused_by_every_verb(content, message, refused, trained, tmp_path):
+    file = tmp_path / "text.txt"
+    if content is not None:
+        file.write_bytes(content)
+    assert message in refused("train", file, "--out", "run")
+    assert message in refused("eval", trained, file)
+    assert message in refused("article", file)
+
+
+def test_directory_in_place_of_a_file_is_refused(refused, trained, tmp_path):
+    assert "is a directory; expected a text file" in refused("train", tmp_path)
+    assert "is a directory; expected a text file" in refused("eval", trained, tmp_path)
+
+
+def test_text_too_short_is_refused(refused, trained, tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_text("ab")
+    assert "has 2 tokens; expected at least" in refused("train", file)
+    assert "has 1 sentences; expected at least 2" in refused("train", file, "--by", "sentence")
+    file.write_text("a short text")
+    assert "tokens; expected at least 33 for batch_size 32" in refused("train", file)
+    file.write_text("a")
+    assert "has 1 tokens; expected at least 2" in refused("eval", trained, file)
+
+
+SETTINGS = [
+    (["--truncation", "window:-1"], "Window(-1) found; expected a whole number of at least 0"),
+    (["--truncation", "chunk:0"], "Chunk(0) found; expected a whole number of at least 1"),
+    (["--truncation", "window"], "truncation 'window' found; expected full, window:K or chunk:K"),
+    (["--truncation", "auto:0.1"], "truncation 'auto:0.1' found; expected full, window:K or chunk:K"),
+    (["--vocab-size", "0"], "vocab_size is 0; expected at least 4"),
+    (["--hidden-size", "0"], "hidden_size=0 found; expected an int of at least 1"),
+    (["--num-layers", "-2"], "num_layers=-2 found; expected an int of at least 1"),
+    (["--embedding-size", "0"], "embedding_size=0 found; expected an int of at least 1"),
+    (["--dropout", "1", "--num-layers", "2"], "dropout 1.0 found; expected a probability"),
+    (["--batch-size", "0"], "batch_size=0 found; expected an int of at least 1"),
+    (["--seq-len", "0"], "seq_len=0 found; expected an int of at least 1"),
+    (["--lr", "-1"], "lr is -1.0; expected a finite number above 0"),
+    (["--lr", "nan"], "lr is nan; expected a finite number above 0"),
+    (["--clip-norm", "0"], "theta is 0.0; expected a finite number above 0"),
+    (["--epochs", "0"], "epochs=0 found; expected an int of at least 1"),
+    (["--max-steps", "0"], "max_steps=0 found; expected an int of at least 1"),
+    (["--val-fraction", "1"], "val_fraction is 1.0; expected 0 <= val_fraction < 1"),
+    (["--eval-every", "0"], "eval_every=0 found; expected an int of at least 1"),
+    (["--seed", "-1"], "seed -1 found; expected an int of at least 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "message"), SETTINGS)
+def test_setting_out_of_range_is_refused(options, message, refused, corpus):
+    assert message in refused("train", corpus, "--out", "run", *options)
+
+
+def test_output_that_holds_a_run_or_is_a_file_is_refused_and_kept(refused, corpus, trained):
+    before = contents(trained)
+    assert "already holds config.json; expected a new or empty directory" in refused(
+        "train", corpus, "--out", trained
+    )
+    assert contents(trained) == before
+    assert "is a file; expected a new or empty directory" in refused("train", corpus, "--out", corpus)
+    assert "is a file; expected a directory to make" in refused("train", corpus, "--out", corpus / "run")
+
+
+def copy_run(run: Path, place: Path) -> Path:
+    copy = place / "copy"
+    copy.mkdir()
+    for file in run.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    return copy
+
+
+@pytest.mark.parametrize("verb", ["generate", "eval"])
+def test_run_directory_that_cannot_be_used_is_refused(verb, refused, trained, corpus, tmp_path):
+    more = [corpus] if verb == "eval" else []
+    assert "nowhere does not exist; expected a run directory" in refused(verb, "nowhere", *more)
+    assert "is not a directory; expected a run directory" in refused(verb, corpus, *more)
+    assert "holds no config.json; expected a run directory" in refused(verb, tmp_path, *more)
+    run = copy_run(trained, tmp_path)
+    weights = (run / "model.safetensors").read_bytes()
+    (run / "model.safetensors").unlink()
+    assert "holds no model.safetensors; expected a trained model" in refused(verb, run, *more)
+    for damaged in (b"", weights[:100], b"\x80" * 500, weights[:-1]):
+        (run / "model.safetensors").write_bytes(damaged)
+        assert "model.safetensors is damaged" in refused(verb, run, *more)
+
+
+def test_bare_ids_run_is_refused_by_verbs_that_need_text(refused, corpus, tmp_path):
+    tt.fit(tt.LanguageModel(5, 4, seed=0), np.arange(90) % 5, max_steps=1, out=tmp_path / "run")
+    assert "bare token ids; expected a run with a tokenizer" in refused("generate", "run")
+    assert "bare token ids; expected a run with a tokenizer" in refused("eval", "run", corpus)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--prompt", "QX"], "the prompt has 'Q', 'X', which the model has never seen; expected"),
+        (["--length", "0"], "length=0 found; expected an int of at least 1"),
+        (["--temperature", "-1"], "temperature=-1.0 found; expected a finite number"),
+        (["--top-k", "0"], "top_k=0 found; expected an int of at least 1"),
+        (["--top-p", "2"], "top_p=2.0 found; expected a probability"),
+        (["--seed", "-4"], "seed -4 found; expected an int"),
+    ],
+)
+def test_generate_refuses_a_setting_out_of_range(options, message, refused, trained):
+    assert message in refused("generate", trained, *options)
+
+
+def test_token_ids_out_of_range_are_refused_by_bptt():
+    model = tt.LanguageModel(5, 4, seed=0)
+    good = np.zeros((3, 1), int)
+    for bad in (5, -1, 10**9):
+        with pytest.raises(
+            tt.TokenError, match=rf"inputs\[0, 0\] is {bad}; expected a token id from 0 to 4"
+        ) as caught:
+            tt.bptt(model, np.full((3, 1), bad), good)
+        assert "\n" not in str(caught.value)
+        with pytest.raises(tt.TokenError, match=rf"{bad}.*expected"):
+            tt.bptt(model, good, np.full((3, 1), bad))
+
+
+@pytest.mark.parametrize("arguments", [["train", "nowhere.txt"], ["generate", "nowhere"], ["eval", "a", "b"]])
+def test_bad_input_in_a_process_of_its_own(arguments, tmp_path):
+    result = run_process(*arguments, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert "does not exist; expected" in result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,49 @@
+import io
+import json
+import sys
+from dataclasses import asdict
+
+import pytest
+
+import throughtime as tt
+from tests.cli.conftest import TEXT
+
+
+def test_eval_json_has_the_numbers_of_evaluate(cli, trained, corpus):
+    run = tt.load(trained)
+    expected = tt.evaluate(run.model, run.tokenizer, TEXT)
+    found = json.loads(cli("eval", trained, corpus, "--json").out)
+    assert found == {**asdict(expected), "run": str(trained), "file": str(corpus)}
+
+
+def test_eval_prints_the_numbers(cli, trained, corpus):
+    run = tt.load(trained)
+    expected = tt.evaluate(run.model, run.tokenizer, TEXT)
+    result = cli("eval", trained, corpus)
+    assert (result.code, result.err) == (0, "")
+    rows = [line.rsplit(maxsplit=4 if "nats" in line else 1) for line in result.out.splitlines()]
+    assert rows[0][:2] == ["loss", f"{expected.loss:.4f}"]
+    assert rows[1] == ["perplexity", f"{expected.perplexity:.4g}"]
+    assert rows[2] == ["bits per char", f"{expected.bits_per_char:.4f}"]
+    assert rows[3] == ["tokens", "935"]
+
+
+def test_eval_tells_unknown_characters_and_no_bits(cli, trained, tmp_path):
+    (tmp_path / "other.txt").write_text("the QUICK cat")
+    out = cli("eval", trained, "other.txt").out
+    assert "bits" not in out
+    assert "12, and 5 unknown" in out
+
+
+def test_eval_reads_standard_input(cli, trained, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
+    assert json.loads(cli("eval", trained, "-", "--json").out)["tokens"] == 935
+
+
+def test_eval_of_the_held_out_text_is_what_training_reported(cli, trained, tmp_path):
+    config = json.loads((trained / "config.json").read_text())
+    held_out = TEXT[-(config["corpus"]["val_predictions"] + 1) :]
+    (tmp_path / "held_out.txt").write_text(held_out)
+    found = json.loads(cli("eval", trained, "held_out.txt", "--json").out)
+    best = min(record["val_loss"] for record in tt.load(trained).history if "val_loss" in record)
+    assert found["loss"] == pytest.approx(best, rel=1e-12)

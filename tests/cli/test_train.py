@@ -1,0 +1,182 @@
+import io
+import json
+import sys
+
+import pytest
+
+import throughtime as tt
+from tests.cli.conftest import SMALL, TEXT
+from throughtime.data.corpus import Corpus
+
+
+def configuration(path) -> dict:
+    return json.loads((path / "config.json").read_text(encoding="utf-8"))
+
+
+def test_train_leaves_a_run_and_says_what_to_try_next(cli, corpus, tmp_path):
+    result = cli("train", corpus, "--epochs", 1, *SMALL)
+    assert result.code == 0
+    assert "The run lies in runs/text-lstm. Try next:" in result.out
+    assert "throughtime generate runs/text-lstm" in result.out
+    assert "throughtime eval runs/text-lstm FILE" in result.out
+    assert "bits per character" in result.out
+    assert "validation" in result.err
+    files = {file.name for file in (tmp_path / "runs" / "text-lstm").iterdir()}
+    assert files == {"config.json", "tokenizer.json", "metrics.jsonl", "model.safetensors"}
+    assert "runs/text-lstm-2" in cli("train", corpus, "--epochs", 1, *SMALL).out
+
+
+def test_train_json_is_one_object_and_progress_goes_to_stderr(cli, corpus):
+    result = cli("train", corpus, "--out", "run", "--max-steps", 3, "--json", *SMALL)
+    found = json.loads(result.out)
+    assert result.out.count("\n") == 1
+    assert found["steps"] == 3
+    assert found["tokens"] == 240
+    assert found["run"] == "run"
+    for name in (
+        "train_loss",
+        "val_loss",
+        "val_perplexity",
+        "val_bits_per_char",
+        "seconds",
+        "tokens_per_second",
+    ):
+        assert found[name] > 0, name
+    assert "of 3" in result.err
+
+
+def test_train_quiet_shows_no_progress(cli, corpus):
+    assert cli("train", corpus, "--max-steps", 1, "--quiet", *SMALL).err == ""
+
+
+def test_train_without_files_learns_from_the_help_topics(cli, monkeypatch):
+    monkeypatch.setattr("throughtime.data.corpus.builtin", lambda: Corpus("help topics of Python", TEXT))
+    result = cli("train", "--max-steps", 1, *SMALL)
+    assert result.err.startswith("help topics of Python\n")
+    assert "runs/help-topics-lstm" in result.out
+
+
+def test_train_reads_standard_input(cli, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
+    assert "runs/stdin-lstm" in cli("train", "-", "--max-steps", 1, *SMALL).out
+    assert configuration(tmp_path / "runs" / "stdin-lstm")["corpus"]["name"] == "stdin"
+
+
+def test_train_hands_every_option_on(cli, corpus, tmp_path):
+    options = [
+        *(
+            "--cell",
+            "rnn",
+            "--nonlinearity",
+            "relu",
+            "--unit",
+            "word",
+            "--vocab-size",
+            12,
+            "--by",
+            "sentence",
+        ),
+        *("--embedding-size", 6, "--hidden-size", 8, "--num-layers", 2, "--dropout", 0.25, "--batch-size", 3),
+        *("--truncation", "window:4", "--reduction", "sum", "--optimizer", "rmsprop", "--lr", 0.001),
+        *("--schedule", "halve", "--clip-value", 0.5, "--init", "article", "--epochs", 2, "--max-steps", 4),
+        *("--val-fraction", 0.25, "--eval-every", 3, "--seed", 7, "--out", "run"),
+    ]
+    assert cli("train", corpus, *options).code == 0
+    config = configuration(tmp_path / "run")
+    assert config["model"] == {
+        "vocab_size": 12, "hidden_size": 8, "cell": "rnn", "num_layers": 2, "embedding_size": 6, "tied": False,
+        "bias": True, "nonlinearity": "relu", "dropout": 0.25, "init": "article", "dtype": "float32",
+    }  # fmt: skip
+    assert config["training"] == {
+        "by": "sentence", "batch_size": 3, "seq_len": None, "truncation": "window:4", "reduction": "sum",
+        "optimizer": {"name": "rmsprop", "lr": 0.001, "alpha": 0.99, "eps": 1e-8}, "schedule": "halve",
+        "clip": "value 0.5", "epochs": 2, "max_steps": 4, "val_fraction": 0.25, "eval_every": 3, "seed": 7,
+    }  # fmt: skip
+    assert config["tokenizer"] == {"unit": "word", "vocab_size": 12}
+
+
+@pytest.mark.parametrize(
+    ("options", "embedding_size", "tied"),
+    [
+        ([], None, False),
+        (["--input", "onehot"], None, False),
+        (["--input", "embedding"], 12, False),
+        (["--embedding-size", "5"], 5, False),
+        (["--tied"], 12, True),
+    ],
+)
+def test_train_settles_how_tokens_are_read(options, embedding_size, tied, cli, corpus, tmp_path):
+    assert cli("train", corpus, "--out", "run", "--max-steps", 1, *SMALL, *options).code == 0
+    model = configuration(tmp_path / "run")["model"]
+    assert (model["embedding_size"], model["tied"]) == (embedding_size, tied)
+
+
+def test_train_by_words_caps_the_vocabulary(cli, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("throughtime.cli.train._WORDS", 7)
+    assert cli("train", corpus, "--unit", "word", "--out", "run", "--max-steps", 1, *SMALL).code == 0
+    assert configuration(tmp_path / "run")["model"]["vocab_size"] == 7
+
+
+def test_train_by_default_takes_adam_at_two_thousandths(cli, corpus, tmp_path):
+    assert cli("train", corpus, "--out", "run", "--max-steps", 1).code == 0
+    training = configuration(tmp_path / "run")["training"]
+    assert training["optimizer"] == {"name": "adam", "lr": 0.002, "betas": [0.9, 0.999], "eps": 1e-8}
+    assert (training["truncation"], training["clip"]) == ("chunk:50", "none")
+
+
+def test_train_that_diverges_fails_with_its_report_and_finite_weights(cli, corpus, tmp_path):
+    result = cli("train", corpus, "--out", "run", "--hidden-size", 12, "--lr", "1e6")
+    assert (result.code, result.out) == (1, "")
+    line = result.err.splitlines()[-1]
+    assert line.startswith("throughtime: training diverged at step ")
+    for part in (
+        "learning rate 1e+06",
+        "clipping none",
+        "in run.",
+        "--lr 0.01",
+        "--clip-norm 1",
+        "; expected",
+    ):
+        assert part in line, part
+    loaded = tt.load(tmp_path / "run")
+    assert all(abs(array).max() < 10 for array in loaded.model.params.values())
+    assert loaded.history[-1]["stopped"] in line
+    assert cli("generate", "run", "--length", 5).code == 0
+
+
+def test_train_interrupted_says_where_the_run_lies(cli, corpus, monkeypatch):
+    from throughtime.networks.language_model import LanguageModel
+
+    original, calls = LanguageModel.bptt, []
+
+    def interrupted(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    monkeypatch.setattr(LanguageModel, "bptt", interrupted)
+    result = cli("train", corpus, "--out", "run", "--quiet", *SMALL)
+    assert result == (130, "", "throughtime: interrupted; the run so far lies in run\n")
+    assert cli("generate", "run", "--length", 5).code == 0
+
+
+CONTRADICTIONS = [
+    (["--nonlinearity", "relu", "--cell", "gru"], "--nonlinearity relu found with --cell gru; expected it with --cell rnn"),
+    (["--input", "onehot", "--tied"], "--input onehot found with --tied; expected --input embedding"),
+    (["--input", "onehot", "--embedding-size", "4"], "--input onehot found with --embedding-size; expected"),
+    (["--dropout", "0.5"], "--dropout 0.5 found with one layer; expected at least two"),
+    (["--clip-norm", "1", "--clip-value", "1"], "--clip-norm 1 found with --clip-value 1; expected one of the two"),
+    (["--seq-len", "9", "--truncation", "chunk:9"], "seq_len=9 found with Chunk(k=9); expected one of the two"),
+    (["--tied", "--embedding-size", "4"], "tied=True found with embedding_size=4; expected hidden_size=256"),
+    (["--seq-len", "9", "--by", "sentence"], "seq_len=9 found with by='sentence'; expected none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "message"), CONTRADICTIONS)
+def test_train_refuses_options_that_contradict_each_other(options, message, cli, corpus, tmp_path):
+    result = cli("train", corpus, "--out", "run", *options)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
