@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.cli.test_main import run_process
 
 import throughtime as tt
-from tests.cli.test_main import run_process
 
 
 def contents(place: Path) -> dict[Path, bytes]:

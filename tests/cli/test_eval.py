@@ -4,9 +4,9 @@ import sys
 from dataclasses import asdict
 
 import pytest
+from tests.cli.conftest import TEXT
 
 import throughtime as tt
-from tests.cli.conftest import TEXT
 
 
 def test_eval_json_has_the_numbers_of_evaluate(cli, trained, corpus):

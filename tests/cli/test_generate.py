@@ -2,8 +2,9 @@ import json
 import subprocess
 import sys
 
-import throughtime as tt
 from tests.cli.test_main import CONSOLE_SCRIPT
+
+import throughtime as tt
 
 
 def test_generate_writes_the_prompt_and_what_follows(cli, trained):

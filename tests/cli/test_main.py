@@ -98,10 +98,8 @@ def test_main_gives_each_error_its_code_and_one_line(error, code, fail_with):
 
 def test_main_calls_the_unexpected_a_bug_and_shows_the_traceback_with_debug_alone(fail_with):
     result = fail_with(ZeroDivisionError("by zero"))
-    assert result == (
-        1, "", "throughtime: ZeroDivisionError: by zero; this is a bug in throughtime. Run again with --debug to see "
-        "where, and report it.\n",
-    )  # fmt: skip
+    line = "throughtime: ZeroDivisionError: by zero; this is a bug in throughtime. Run again with --debug to see where"
+    assert result == (1, "", f"{line}, and report it.\n")
     debugged = fail_with(ZeroDivisionError("by zero"), "--debug")
     assert debugged.code == 1
     assert debugged.err.startswith("Traceback")

@@ -3,9 +3,9 @@ import json
 import sys
 
 import pytest
+from tests.cli.conftest import SMALL, TEXT
 
 import throughtime as tt
-from tests.cli.conftest import SMALL, TEXT
 from throughtime.data.corpus import Corpus
 
 

@@ -1,0 +1,72 @@
+"""Each way to read a sequence projects, and differentiates its projection, as the plain product does."""
+
+import numpy as np
+import pytest
+
+from throughtime.machine.buffers import Buffers
+from throughtime.networks.inputs import GatheredRows, OneHot, TableRows, Vectors, table_rows
+
+T, B, I, K, V = 4, 3, 2, 5, 6
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def run(source, weight, da, wanted=True):
+    buffers, out, dweight = Buffers(), np.empty((T * B, K)), np.full(weight.shape, np.nan)
+    source.project(weight, out, buffers)
+    return out, source.differentiate(da, weight, dweight, buffers, wanted), dweight
+
+
+def assert_same(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-14)
+
+
+def test_vectors_are_multiplied(rng):
+    x, weight, da = (
+        rng.standard_normal((T, B, I)),
+        rng.standard_normal((K, I)),
+        rng.standard_normal((T * B, K)),
+    )
+    flat = x.reshape(T * B, I)
+    assert_same(run(Vectors(x), weight, da), (flat @ weight.T, (da @ weight).reshape(x.shape), da.T @ flat))
+    assert run(Vectors(x), weight, da, wanted=False)[1] is None
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_one_hot_ids_are_columns_of_the_weight(rng, order):
+    ids = rng.integers(0, V, (T, B))
+    weight, da = np.asarray(rng.standard_normal((K, V)), order=order), rng.standard_normal((T * B, K))
+    one_hot = np.eye(V)[ids.ravel()]
+    out, dx, dweight = run(OneHot(ids), weight, da)
+    assert dx is None
+    assert_same((out, dweight), (one_hot @ weight.T, da.T @ one_hot))
+
+
+@pytest.mark.parametrize("kind", [TableRows, GatheredRows])
+def test_rows_of_a_table_are_one_hot_products_with_it(rng, kind):
+    ids, table = rng.integers(0, V, (T, B)), rng.standard_normal((V, I))
+    weight, da = rng.standard_normal((K, I)), rng.standard_normal((T * B, K))
+    one_hot = np.eye(V)[ids.ravel()]
+    expected = one_hot @ table @ weight.T, one_hot.T @ da @ weight, da.T @ one_hot @ table
+    assert_same(run(kind(table, ids), weight, da), expected)
+    assert run(kind(table, ids), weight, da, wanted=False)[1] is None
+
+
+def test_table_is_projected_whole_only_where_it_is_the_smaller_one():
+    assert isinstance(table_rows(np.ones((3, I)), np.zeros((2, 2), int)), TableRows)
+    assert isinstance(table_rows(np.ones((4, I)), np.zeros((2, 2), int)), GatheredRows)
+
+
+def test_padding_is_taken_out_of_vectors_and_left_in_ids(rng):
+    x, padding = rng.standard_normal((T, B, I)), np.zeros((T, B), bool)
+    padding[2:, 1] = True
+    x[padding] = np.nan
+    without = Vectors(x).without(padding).x
+    assert (without[padding] == 0).all()
+    np.testing.assert_array_equal(without[~padding], x[~padding])
+    ids = OneHot(np.zeros((T, B), int))
+    assert ids.without(padding) is ids
