@@ -10,7 +10,7 @@ READY   := $(VENV)/.ready
 # The demo: a character LSTM on the text that every CPython carries.
 DEMO       := runs/demo
 DEMO_TRAIN := --unit char --cell lstm --hidden-size 192 --seq-len 64 --batch-size 32 \
-              --optimizer adam --lr 5e-3 --schedule halve --clip-norm 1 --epochs 9 --val-fraction 0.05 --seed 1
+              --optimizer adam --lr 5e-3 --schedule halve --clip-norm 1 --epochs 10 --val-fraction 0.05 --seed 1
 DEMO_WRITE := --prompt "The " --length 600 --temperature 0.5 --seed 1
 
 .DEFAULT_GOAL := help

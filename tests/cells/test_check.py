@@ -78,7 +78,7 @@ BACKWARD = [
     ("(dh - dh * alpha,)", "dh - dh * alpha", "backward returns dstate_prev a float", "(dh_prev,)"),
     ("(dh * alpha * tanh_slope(n),)", "()", "backward returns da a tuple of 0", "(da_n,)"),
     ("dh * (n - h_prev)", "(dh * (n - h_prev),)", "with a tuple for dalpha", "a number"),
-    ("(dh * alpha", "(min(dh, 2.0) * alpha", "not linear in dstate: da_n of 2u - 3v", "Take clipping"),
+    ("(dh * alpha", "(min(dh, 100.0) * alpha", "not linear in dstate: da_n of 2u - 3v", "Take clipping"),
     ("dh - dh * alpha", "dh - dh * alpha + 1e-3", "not linear in dstate: dh_prev", "Take clipping"),
 ]
 

@@ -165,3 +165,10 @@ def test_verbs_are_functions_of_their_modules():
         name, function = place.split(":")
         assert callable(getattr(import_module(name), function))
     assert module.main is main
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "throughtime", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"throughtime {tt.__version__}\n"

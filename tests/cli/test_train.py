@@ -26,6 +26,20 @@ def test_train_leaves_a_run_and_says_what_to_try_next(cli, corpus, tmp_path):
     assert "runs/text-lstm-2" in cli("train", corpus, "--epochs", 1, *SMALL).out
 
 
+@pytest.mark.parametrize(
+    ("found", "called", "shown"),
+    [
+        ("/usr/bin/throughtime", "/usr/bin/throughtime", "  throughtime generate "),
+        (None, ".venv/bin/throughtime", "  .venv/bin/throughtime generate "),
+        (None, "/place/throughtime/__main__.py", f"  {sys.executable} -m throughtime generate "),
+    ],
+)
+def test_what_to_try_next_can_be_typed_as_it_stands(cli, corpus, monkeypatch, found, called, shown):
+    monkeypatch.setattr("shutil.which", lambda name: found)
+    monkeypatch.setattr(sys, "argv", [called])
+    assert shown in cli("train", corpus, "--max-steps", 1, *SMALL).out
+
+
 def test_train_json_is_one_object_and_progress_goes_to_stderr(cli, corpus):
     result = cli("train", corpus, "--out", "run", "--max-steps", 3, "--json", *SMALL)
     found = json.loads(result.out)

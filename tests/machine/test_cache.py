@@ -50,7 +50,8 @@ def run(directory, alpha=0.5, nonlinearity=NONLINEARITY, script=RUN):
     """(loaded, compiled), and two numbers that the layer computes, in a process of its own."""
     (directory / "nonlinearity.py").write_text(nonlinearity)
     (directory / "my_cell.py").write_text(f"ALPHA = {alpha}\n{CELL}")
-    env = {**os.environ, "NUMBA_CACHE_DIR": str(directory / "cache"), "PYTHONPATH": str(directory)}
+    path = os.pathsep.join([str(directory), *filter(None, [os.environ.get("PYTHONPATH")])])
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(directory / "cache"), "PYTHONPATH": path}
     env.pop("NUMBA_DISABLE_JIT", None)
     done = subprocess.run(
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False
@@ -78,8 +79,12 @@ def test_first_process_compiles_and_the_second_nothing(first):
 def test_cell_whose_module_has_no_name_is_loaded_too(first):
     directory, _, sums = first
     by_path = f'import runpy; cell = runpy.run_path({str(directory / "my_cell.py")!r})["cell"]'
-    (_, compiled), again = run(directory, script=RUN.replace("from my_cell import cell", by_path))
+    script = RUN.replace("from my_cell import cell", by_path)
+    (_, compiled), again = run(directory, script=script)
     assert (compiled, again) == (0, sums)
+    _, other = run(directory, alpha=0.125, script=script)
+    (_, compiled), again = run(directory, alpha=0.125, script=script)
+    assert (compiled, again) == (0, other)
 
 
 def test_edited_cell_is_compiled_again(first):

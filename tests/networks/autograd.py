@@ -47,10 +47,11 @@ def runs(truncation: Truncation, T: int):
             return np.eye(T, dtype=bool), steps[None] == steps[:, None] - k
 
 
-def gradients(kind, params, x, state, dy, dstate, truncation, reset, lengths):
+def gradients(kind, params, x, state, dy, dstate, truncation, reset, lengths, masks=()):
     """Outputs, last states, and the gradients of everything, as NumPy float64 arrays by name.
 
-    x (T, B, I); state and dstate: tuples of (num_layers, B, H); reset (T, B); lengths (B,).
+    x (T, B, I); state and dstate: tuples of (num_layers, B, H); reset (T, B); lengths (B,); masks: what dropout
+    multiplies the outputs of each layer but the last by, (T, B, H) each.
     """
     leaves = {name: leaf(array) for name, array in params.items()}
     leaves["x"] = leaf(x)
@@ -77,6 +78,8 @@ def gradients(kind, params, x, state, dy, dstate, truncation, reset, lengths):
             new = CELLS[kind](ax, ah, entering)
             y = torch.where(live, new[0], 0.0)
             now[k] = tuple(torch.where(live, n, old) for n, old in zip(new, now[k], strict=True))
+            if k < len(masks):
+                y = y * double(masks[k][t])
         outputs.append(y)
     y = torch.stack(outputs, 1)  # (O, T, B, H)
     last = [torch.stack([now[k][s] for k in layers], 1) for s in range(len(state))]  # (O, num_layers, B, H)

@@ -23,10 +23,11 @@ every_cell = pytest.mark.parametrize("kind", sorted(autograd.CELLS))
 every_truncation = pytest.mark.parametrize("truncation", TRUNCATIONS, ids=str)
 
 
-def make_layer(kind, num_layers=1, bias=True, dtype="float64"):
+def make_layer(kind, num_layers=1, dtype="float64", **settings):
+    settings |= {"num_layers": num_layers, "dtype": dtype, "seed": 1}
     if kind in ("lstm", "gru"):
-        return {"lstm": tt.LSTM, "gru": tt.GRU}[kind](I, H, num_layers, bias, dtype=dtype, seed=1)
-    return tt.RNN(I, H, num_layers, kind, bias, dtype=dtype, seed=1)
+        return {"lstm": tt.LSTM, "gru": tt.GRU}[kind](I, H, **settings)
+    return tt.RNN(I, H, nonlinearity=kind, **settings)
 
 
 class Call:
@@ -46,15 +47,24 @@ class Call:
         self.lengths = LENGTHS if lengths else None
 
     def ours(self, truncation):
-        y, last, trace = self.layer.forward(self.x, self.state, self.reset, self.lengths)
+        y, last, trace = self.layer.forward(self.x, self.state, self.reset, self.lengths, training=True)
         dx, grads, dstate = self.layer.backward(trace, self.dy, self.dstate, truncation)
         return named(y, last, dx, grads, dstate)
 
-    def autograd(self, kind, truncation):
+    def autograd(self, kind, truncation, masks=()):
         reset = np.zeros((T, B), bool) if self.reset is None else self.reset
         lengths = np.full(B, T) if self.lengths is None else self.lengths
         return autograd.gradients(
-            kind, self.layer.params, self.x, self.state, self.dy, self.dstate, truncation, reset, lengths
+            kind,
+            self.layer.params,
+            self.x,
+            self.state,
+            self.dy,
+            self.dstate,
+            truncation,
+            reset,
+            lengths,
+            masks,
         )
 
 
@@ -103,6 +113,17 @@ def test_gradients_equal_autograds_without_biases(kind, truncation):
     call = Call(make_layer(kind, 2, bias=False), resets=True, lengths=False)
     assert not any("bias" in name for name in call.layer.params)
     assert_close(call.ours(truncation), call.autograd(kind, truncation), 1e-10)
+
+
+@every_truncation
+@pytest.mark.parametrize("kind", ["tanh", "gru"])
+def test_gradients_equal_autograds_with_dropout(kind, truncation):
+    layer = make_layer(kind, 3, dropout=0.4)
+    rng = np.random.default_rng(3)
+    masks = [(rng.random((T, B, H), np.float32) >= 0.4) / 0.6 for _ in range(2)]
+    layer.stack.dropout.rng = np.random.default_rng(3)
+    call = Call(layer, resets=True, lengths=True)
+    assert_close(call.ours(truncation), call.autograd(kind, truncation, masks), 1e-10)
 
 
 @pytest.mark.parametrize("lengths", [False, True])

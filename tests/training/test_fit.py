@@ -238,10 +238,12 @@ def test_fit_stops_where_a_number_is_not_finite_and_keeps_the_last_good_weights(
 
 
 def test_fit_stops_where_bounded_cells_keep_an_absurd_loss_finite(text, tokenizer, model):
-    with pytest.raises(
-        tt.DivergedError, match=r"nats per token; expected at most .*, 100 times a blind guess"
-    ):
-        tt.fit(model, text, tokenizer=tokenizer, optimizer=tt.Adam(1e6), max_steps=5)
+    absurd = r"nats per token; expected at most .*, 100 times a blind guess"
+    settings = {"tokenizer": tokenizer, "optimizer": tt.Adam(1e6), "max_steps": 5}
+    with pytest.raises(tt.DivergedError, match=f"at step 2: the loss is .* {absurd}"):
+        tt.fit(model, text, eval_every=9, **settings)
+    with pytest.raises(tt.DivergedError, match=f"at step 1: the validation loss is .* {absurd}"):
+        tt.fit(model, text, eval_every=1, **settings)
 
 
 def test_fit_names_the_parameters_whose_gradient_is_not_finite(text, tokenizer, model, monkeypatch):

@@ -299,7 +299,18 @@ def _say_what_next(finished: "Finished", path: str) -> None:
             f"perplexity {finished.val_perplexity:.4g}" if bits is None else f"{bits:.3f} bits per character"
         )
         print(f"Validation: {score}, at step {finished.best_step:,}, whose weights are kept.")
-    shown = shlex.quote(path)
+    program, shown = _program(), shlex.quote(path)
     print(f"The run lies in {shown}. Try next:")
-    print(f"  throughtime generate {shown} --length 500 --temperature 0.7")
-    print(f"  throughtime eval {shown} FILE")
+    print(f"  {program} generate {shown} --length 500 --temperature 0.7")
+    print(f"  {program} eval {shown} FILE")
+
+
+def _program() -> str:
+    """What to type for this program: its name where a shell finds it, otherwise what was typed this time."""
+    import shutil
+    from pathlib import Path
+
+    if shutil.which("throughtime"):
+        return "throughtime"
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "throughtime" else f"{sys.executable} -m throughtime"

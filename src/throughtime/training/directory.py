@@ -44,8 +44,7 @@ def free_name(parent: str, name: str) -> Path:
 
 
 def claim(path: Path, config: dict[str, Any]) -> None:
-    """Make the directory, and take it by writing its config.json, which must not exist yet."""
-    require_free(path)
+    """Make a directory that `require_free` has let pass, and take it by writing its config.json."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         # "x": of two runs that start at once, one gets it. A name that is not UTF-8 is kept as an escape.
