@@ -79,6 +79,7 @@ def test_numpy_integers_are_numbers_of_steps():
         (lambda: parse_truncation("half"), "truncation 'half'", "chunk:K"),
         (lambda: require_truncation("full"), "truncation 'full'", "Full()"),
         (lambda: require_truncation(4), "truncation 4", "Window(k)"),
+        (lambda: require_truncation(Full), "truncation <class", "Full()"),
     ],
 )
 def test_bad_truncation_is_refused_in_one_line(make, found, expected):

@@ -190,6 +190,11 @@ def count_targets(targets: Array, loss: str = "softmax") -> int:
     count : int
         0 if all are ignored: there is then no mean to take.
 
+    Raises
+    ------
+    ArgumentError
+        There is no such loss.
+
     Examples
     --------
     >>> import numpy as np

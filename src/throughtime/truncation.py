@@ -156,7 +156,7 @@ def require_truncation(truncation: Any) -> Truncation:
     """
     if truncation is None:
         return Full()
-    if not isinstance(truncation, Truncation):
+    if isinstance(truncation, type) or not isinstance(truncation, Truncation):
         raise ArgumentError(
             f"truncation {truncation!r} found; expected Full(), Window(k), Chunk(k) or None. Use parse_truncation for a "
             "command-line spelling."

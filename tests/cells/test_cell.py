@@ -40,6 +40,7 @@ def make(**changes):
         ({"apart": 2}, "apart=2", "0 to 1"),
         ({"apart": -1}, "apart=-1", "0 to 1"),
         ({"apart": "all"}, "apart='all'", "0 to 1"),
+        ({"apart": 1.0}, "apart=1.0", "0 to 1"),
         ({"gates": [f"g{i}" for i in range(ROWS + 1)]}, f"{ROWS + 1} pre-activations", f"at most {ROWS}"),
         ({"states": [f"s{i}" for i in range(ROWS + 1)]}, f"{ROWS + 1} states", f"at most {ROWS}"),
         ({"forward": None}, "forward of type NoneType", "a Python function"),

@@ -4,10 +4,11 @@ import threading
 
 import numpy as np
 import pytest
+from numba import njit
 
 from throughtime.machine import denormals
 from throughtime.machine.denormals import flush_to_zero
-from throughtime.machine.jit import COMPILING
+from throughtime.machine.jit import COMPILING, python_function
 
 pytestmark = pytest.mark.skipif(
     not COMPILING or not denormals._FLUSH, reason="no control register known, or the compiler is off"
@@ -75,6 +76,16 @@ def test_register_keeps_its_other_bits():
         inside = denormals._exchange(np.uint64(0), np.uint64(0))
     assert inside == before | denormals._FLUSH
     assert denormals._exchange(np.uint64(0), np.uint64(0)) == before
+
+
+def test_register_is_read_and_written_by_code_that_is_compiled_afresh():
+    exchange = njit(python_function(denormals._exchange))
+    found = exchange(np.uint64(denormals._FLUSH), np.uint64(denormals._FLUSH))
+    try:
+        assert product() == 0
+    finally:
+        exchange(found & np.uint64(denormals._FLUSH), np.uint64(denormals._FLUSH))
+    assert product() > 0
 
 
 def test_unknown_processor_leaves_arithmetic_alone(monkeypatch):

@@ -96,6 +96,7 @@ def test_float32_formula_holds_as_plain_python_too(name, bound):
         exact = getattr(math, name)(x)
         assert formula(x).dtype == np.float32
         assert abs(formula(x) - exact) <= bound * max(1, exact)
+        assert getattr(functions, f"_{name}_float64")(float(x)) == exact
 
 
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "exp", "relu"])

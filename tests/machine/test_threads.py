@@ -23,3 +23,14 @@ def test_exception_gives_blas_its_threads_back():
         with pytest.raises(ZeroDivisionError), single_threaded_blas():
             _ = 1 / 0
         assert blas_threads() == {2}
+
+
+def test_blas_keeps_its_one_thread_until_the_last_of_several_blocks_ends():
+    with threadpool_limits(2, user_api="blas"):
+        first, second = single_threaded_blas(), single_threaded_blas()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert blas_threads() == {1}
+        second.__exit__(None, None, None)
+        assert blas_threads() == {2}

@@ -93,6 +93,16 @@ def test_a_reset_parts_both_directions():
         np.testing.assert_allclose(gradient, total[name], rtol=1e-9, atol=1e-14)
 
 
+def test_a_reset_beyond_the_end_changes_nothing():
+    layer = tt.GRU(I, H, bidirectional=True, dtype="float64", seed=0)
+    rng = np.random.default_rng(0)
+    x, state = rng.standard_normal((T, B, I)), rng.standard_normal((2, B, H))
+    expected, final, _ = layer.forward(x, state, lengths=LENGTHS)
+    y, same, _ = layer.forward(x, state, np.arange(T)[:, None] >= LENGTHS, LENGTHS)
+    assert np.array_equal(y, expected)
+    assert np.array_equal(same, final)
+
+
 def test_dropout_has_the_gradient_of_its_masks():
     layer = tt.GRU(I, H, num_layers=2, dropout=0.5, bidirectional=True, dtype="float64", seed=0)
     x = np.random.default_rng(0).standard_normal((T, B, I))

@@ -43,7 +43,8 @@ def test_a_state_and_a_sum_pass():
     model = tt.SequenceModel(2, 4, 1, "lstm", seed=0)
     x, y = rng.standard_normal((T, B, 2)), rng.standard_normal((T, B, 1))
     state = (rng.standard_normal((1, B, 4)), rng.standard_normal((1, B, 4)))
-    tt.check_gradients(model, x, y, state=state, truncation=tt.Chunk(2), reduction="sum", entries=4)
+    for given in (state, list(state)):
+        tt.check_gradients(model, x, y, state=given, truncation=tt.Chunk(2), reduction="sum", entries=4)
 
 
 def wrong_cell(factor: float) -> Cell:

@@ -68,5 +68,24 @@ def test_padding_is_taken_out_of_vectors_and_left_in_ids(rng):
     without = Vectors(x).without(padding).x
     assert (without[padding] == 0).all()
     np.testing.assert_array_equal(without[~padding], x[~padding])
-    ids = OneHot(np.zeros((T, B), int))
-    assert ids.without(padding) is ids
+    ids, table = np.zeros((T, B), int), np.ones((V, I))
+    for source in (OneHot(ids), TableRows(table, ids), GatheredRows(table, ids)):
+        assert source.without(padding) is source
+
+
+def test_turned_input_is_the_input_of_turned_arrays(rng):
+    """Sequence 0 backwards whole, sequence 1 its first two steps only, sequence 2 as it is."""
+    turn = np.array([[3, 1, 0], [2, 0, 1], [1, 2, 2], [0, 3, 3]])
+    x, ids, table = rng.standard_normal((T, B, I)), rng.integers(0, V, (T, B)), rng.standard_normal((V, I))
+    da = rng.standard_normal((T * B, K))
+    for source, expected in (
+        (Vectors(x), Vectors(np.take_along_axis(x, turn[:, :, None], 0))),
+        (OneHot(ids), OneHot(np.take_along_axis(ids, turn, 0))),
+        (TableRows(table, ids), TableRows(table, np.take_along_axis(ids, turn, 0))),
+        (GatheredRows(table, ids), GatheredRows(table, np.take_along_axis(ids, turn, 0))),
+    ):
+        weight = rng.standard_normal((K, V if isinstance(source, OneHot) else I))
+        found, wanted = run(source.turned(turn), weight, da), run(expected, weight, da)
+        assert_same((found[0], found[2]), (wanted[0], wanted[2]))
+        if isinstance(source, Vectors) and not isinstance(source, GatheredRows):
+            np.testing.assert_allclose(found[1], np.take_along_axis(wanted[1], turn[:, :, None], 0))

@@ -1,5 +1,6 @@
 """The language model against the article's own loop, against PyTorch, and in its first moments."""
 
+import json
 import subprocess
 import sys
 
@@ -9,8 +10,13 @@ from tests.conftest import require_torch
 
 import throughtime as tt
 from throughtime import article
+from throughtime.cells import Cell, rnn_relu
 
 V, H, T, B = 11, 6, 7, 3
+LEANING = (
+    lambda a, state, lean: ((a[0] + lean,), (a[0],)),
+    lambda dstate, kept, state_prev, state, lean: (dstate, (type(lean)(0),), dstate[0]),
+)
 
 
 def article_pair(seed: int, word_dim: int, hidden_dim: int, tau: int):
@@ -104,16 +110,20 @@ def test_gradients_equal_pytorch(cell, embedding_size, tied, steps, reduction):
         assert np.abs(gradient - wanted).max() <= 1e-10 * np.abs(wanted).max(), name
 
 
+@pytest.mark.slow
 def test_articles_start_has_a_loss_of_log_v():
     model = tt.LanguageModel(8000, 100, cell="rnn", bias=False, init="article", seed=0)
     ids = np.random.default_rng(0).integers(0, 8000, (21, 4))
     assert tt.bptt(model, ids[:-1], ids[1:]).loss == pytest.approx(np.log(8000), abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-@pytest.mark.parametrize("embedding_size", [None, 32])
-def test_default_start_has_a_loss_near_log_v(cell, embedding_size):
-    model = tt.LanguageModel(500, 64, cell=cell, embedding_size=embedding_size, seed=0)
+@pytest.mark.parametrize(
+    "reading", [{}, {"embedding_size": 32}, {"embedding_size": 64, "tied": True}], ids=str
+)
+def test_default_start_has_a_loss_near_log_v(cell, reading):
+    model = tt.LanguageModel(500, 64, cell=cell, seed=0, **reading)
     ids = np.random.default_rng(0).integers(0, 500, (21, 8))
     assert tt.bptt(model, ids[:-1], ids[1:]).loss == pytest.approx(np.log(500), rel=0.05)
 
@@ -140,6 +150,7 @@ def test_state_carried_over_joins_two_calls():
         np.testing.assert_allclose(gradient, first.grads[name] + second.grads[name], rtol=1e-9, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bits_in_another_process():
     script = (
         "import hashlib, numpy as np, throughtime as tt\n"
@@ -171,6 +182,11 @@ def test_astype_leaves_the_original_alone():
         ({"hidden_size": -1}, tt.ArgumentError, "hidden_size=-1"),
         ({"cell": "transformer"}, tt.ArgumentError, "'transformer'"),
         ({"cell": "rnn", "nonlinearity": "gelu"}, tt.ArgumentError, "'gelu'"),
+        (
+            {"cell": "lstm", "nonlinearity": "relu"},
+            tt.ArgumentError,
+            "nonlinearity 'relu' found with cell 'lstm'",
+        ),
         ({"tied": True}, tt.ArgumentError, "tied=True"),
         ({"init": "orthogonalish"}, tt.ArgumentError, "'orthogonalish'"),
         ({"dropout": 1.0}, tt.ArgumentError, "dropout 1.0"),
@@ -206,6 +222,7 @@ def test_wrong_settings_are_one_line(arguments, error, found):
             "1 parts",
         ),
         (np.zeros((2, 1), int), np.zeros((2, 1), int), {"lengths": [3]}, tt.ArgumentError, "3 to 3"),
+        (np.zeros((2, 1), int), np.zeros((2, 1), int), {"truncation": 0}, tt.ArgumentError, "truncation 0"),
     ],
 )
 def test_wrong_arrays_are_one_line(inputs, targets, more, error, found):
@@ -226,3 +243,49 @@ def test_weights_of_another_network_are_refused_whole():
         model.load_params({"readout.weight": np.zeros((V, H))})
     for name, array in model.params.items():
         assert np.array_equal(array, before[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("rnn.weight_ih_l0", np.zeros((H, V - 1), np.float32)),
+        ("embedding.weight", np.zeros((V - 1, H), np.float32)),
+        ("readout.weight", np.zeros((V - 1, H), np.float32)),
+        ("rnn.weight_hh_l0", np.zeros((H, H))),
+        ("readout.bias", None),
+    ],
+)
+def test_parameters_exchanged_for_others_are_refused(name, changed):
+    embedding_size = H if "embedding" in name else None
+    model = tt.LanguageModel(V, H, "rnn", embedding_size=embedding_size, seed=0)
+    if changed is None:
+        del model.params[name]
+    else:
+        model.params[name] = changed
+    ids = np.full((2, 1), V - 1)
+    for run in (lambda: model.forward(ids), lambda: tt.bptt(model, ids, ids)):
+        with pytest.raises(tt.InputError, match=f"parameter '{name}' is .*; expected "):
+            run()
+
+
+def test_weights_have_no_second_home():
+    model = tt.LanguageModel(V, H, seed=0)
+    with pytest.raises(tt.ArgumentError, match="is missing"):
+        model.layers.forward(np.zeros((2, 1), int))
+
+
+def test_settings_make_the_same_network_again_and_are_fit_for_json():
+    model = tt.LanguageModel(np.int64(V), np.int32(H), rnn_relu, dropout=np.float32(0.25), seed=0)
+    again = tt.LanguageModel(**json.loads(json.dumps(model.settings)), seed=0)
+    assert again.settings == model.settings
+    assert again.layers.cell is rnn_relu
+    assert {name: array.tolist() for name, array in again.params.items()} == {
+        name: array.tolist() for name, array in model.params.items()
+    }
+
+
+def test_articles_start_leaves_a_cells_own_parameters_alone():
+    cell = Cell("leaning", *LEANING, gates=("n",), parameters={"bias_of_mine": 0.5})
+    model = tt.LanguageModel(V, H, cell, init="article", seed=0)
+    assert model.params["rnn.bias_of_mine_l0"].tolist() == [0.5] * H
+    assert not model.params["rnn.bias_hh_l0"].any()

@@ -12,7 +12,8 @@ torch = require_torch()
 from tests.networks import autograd  # noqa: E402 - it imports PyTorch
 
 T, B, I = 9, 4, 2
-H = 19 if COMPILING else 3  # whole vectors and a rest, where there are vectors
+H = 19  # whole vectors and a rest
+pytestmark = pytest.mark.skipif(not COMPILING, reason="slow in plain Python, and seen there by tests/sweeps")
 LENGTHS = np.array([9, 5, 1, 7])
 TRUNCATIONS = [
     tt.Full(),
@@ -86,7 +87,7 @@ def assert_close(found, expected, tolerance, case=""):
 
 
 @every_truncation
-@pytest.mark.parametrize("num_layers", [1, 2, 3] if COMPILING else [2])
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
 @every_cell
 def test_gradients_equal_autograds_in_float64(kind, num_layers, truncation):
     layer = make_layer(kind, num_layers)

@@ -146,3 +146,9 @@ def test_targets_of_a_wrong_shape_or_type_are_one_line():
         tt.bptt(model, x, np.zeros((T, B), np.float32))
     with pytest.raises(tt.DtypeError, match="targets has dtype float64; expected float32"):
         tt.bptt(model, x, np.zeros((T, B, O)))
+
+
+def test_outputs_at_no_such_step_are_one_line():
+    model = tt.SequenceModel(I, H, O, "gru", seed=0)
+    with pytest.raises(tt.ArgumentError, match=r"at='Last' found; expected 'every' or 'last'"):
+        model.forward(np.zeros((T, B, I), np.float32), at="Last")

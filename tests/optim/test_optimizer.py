@@ -8,6 +8,7 @@ import pytest
 
 from throughtime.errors import ArgumentError, DtypeError, InputError, ShapeError
 from throughtime.machine.arrays import Array
+from throughtime.machine.jit import COMPILING
 from throughtime.optim import SGD, Adam, Momentum, Optimizer, RMSprop, optimizer_from_name
 
 ALL: list[type[Any]] = [SGD, Momentum, RMSprop, Adam]
@@ -265,3 +266,14 @@ def test_an_unknown_name_lists_the_choices() -> None:
 
 def test_nothing_to_update_is_no_error() -> None:
     Adam().step({}, {})
+
+
+@pytest.mark.skipif(not COMPILING, reason="only compiled code flushes denormals")
+def test_running_means_without_gradients_end_at_zero_not_in_denormals() -> None:
+    params, grads = {"weight": np.ones(4, np.float32)}, {"weight": np.full(4, 1e-37, np.float32)}
+    optimizer = Momentum(lr=0.1)
+    optimizer.step(params, grads)
+    grads["weight"][:] = 0
+    for _ in range(30):
+        optimizer.step(params, grads)
+    assert not optimizer.state["velocity.weight"].any()

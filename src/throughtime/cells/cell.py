@@ -97,7 +97,7 @@ class Cell:
             ("parameters", tuple(self.parameters)),
         ):
             _require_names(name, kind, names)
-        if apart not in range(len(self.gates) + 1):
+        if not isinstance(apart, int) or apart not in range(len(self.gates) + 1):
             raise CellError(
                 f"cell {name!r} has apart={apart!r}; expected 0 to {len(self.gates)}, its number of gates. "
                 "Give the number of last gates whose two halves stay apart."

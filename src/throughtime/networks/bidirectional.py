@@ -59,7 +59,10 @@ class BidirectionalStack:
         """y, the last state of each direction, and the trace."""
         T, B = source.T, source.B
         if lengths is not None:
-            source = source.without(np.arange(T)[:, None] >= lengths)
+            padding = np.arange(T)[:, None] >= lengths
+            source = source.without(padding)
+            # Coming from the other side, a reset just beyond the end would stand before the first step.
+            reset = None if reset is None else reset & ~padding
         turn = _turn(T, B, lengths)
         resets = (reset, None if reset is None else _resets_of_the_other_way(reset, turn))
         trace = BidirectionalTrace(self, [], [], turn)

@@ -10,7 +10,7 @@ from throughtime.machine.buffers import Buffers
 from throughtime.networks.layer import State
 from throughtime.networks.network import BPTT, Network
 from throughtime.targets import IGNORED
-from throughtime.truncation import Full, Segment, Truncation
+from throughtime.truncation import Segment, Truncation, require_truncation
 
 
 def bptt(
@@ -49,7 +49,7 @@ def bptt(
     Raises
     ------
     ShapeError, DtypeError, TokenError, ArgumentError
-        An argument does not fit the model, or no target counts.
+        An argument does not fit the model, its parameters were exchanged for others, or no target counts.
 
     Examples
     --------
@@ -60,9 +60,8 @@ def bptt(
     >>> r.grads["rnn.weight_hh_l0"].shape
     (8, 8)
     """
-    return model.bptt(
-        inputs, targets, state, truncation or Full(), reduction, reset, lengths, training, Buffers()
-    )
+    truncation = require_truncation(truncation)
+    return model.bptt(inputs, targets, state, truncation, reduction, reset, lengths, training, Buffers())
 
 
 def check_gradients(
@@ -101,6 +100,8 @@ def check_gradients(
     ------
     GradientError
         One is above the tolerance.
+    ShapeError, DtypeError, TokenError, ArgumentError
+        As `bptt` raises them; or `entries` is less than 1.
 
     Examples
     --------
@@ -116,15 +117,14 @@ def check_gradients(
     """
     if entries < 1:
         raise ArgumentError(f"entries={entries} found; expected at least 1. Leave it out for 12.")
-    truncation = truncation or Full()
+    truncation = require_truncation(truncation)
     exact = model.astype("float64")
     inputs, targets = (_as_float64(array) for array in (inputs, targets))
-    parts = (
-        state if state is None else tuple(map(_as_float64, state if isinstance(state, tuple) else (state,)))
-    )
-    result = bptt(exact, inputs, targets, parts, truncation, reduction, reset, lengths)
+    if state is not None:
+        state = tuple(map(_as_float64, state if isinstance(state, tuple | list) else (state,)))
+    result = bptt(exact, inputs, targets, state, truncation, reduction, reset, lengths)
     T, B = inputs.shape[:2]
-    pieces = _Pieces(exact, inputs, targets, parts, reset, lengths, list(truncation.segments(T)))
+    pieces = _Pieces(exact, inputs, targets, state, reset, lengths, list(truncation.segments(T)))
     scale = 1.0 if reduction == "sum" else 1.0 / result.targets
 
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError
 from throughtime.initial import generator, normal
 from throughtime.machine.arrays import Array
-from throughtime.networks.inputs import Input, table_rows
+from throughtime.networks.inputs import Input, OneHot, table_rows
 from throughtime.networks.network import Network
 from throughtime.networks.validation import check_ids, require_count
 
@@ -30,7 +30,8 @@ class LanguageModel(Network):
     tied : bool
         Whether the readout's weight is the embedding's table (Press and Wolf 2017); their sizes must then agree.
     nonlinearity, bias, dropout, init, dtype, seed
-        As `throughtime.SequenceModel` has them. An embedding starts from N(0, 1), as PyTorch's does.
+        As `throughtime.SequenceModel` has them. An embedding starts from N(0, 1), as PyTorch's does; a tied one
+        as the readout, for logits of N(0, 1) weights would start far from uniform.
 
     Raises
     ------
@@ -92,29 +93,17 @@ class LanguageModel(Network):
         if embedding_size is None:
             # Column by column, so that reading a token's column, U[:, x], touches one stretch of memory.
             self.params["rnn.weight_ih_l0"] = np.asfortranarray(self.params["rnn.weight_ih_l0"])
+        elif tied:
+            self.params = {"embedding.weight": self.params.pop("readout.weight"), **self.params}
         else:
             table = normal(rng, (vocab_size, embedding_size), 1.0, self.dtype)
             self.params = {"embedding.weight": table, **self.params}
-        if tied:
-            del self.params["readout.weight"]
-        self.settings = {
-            "vocab_size": vocab_size,
-            "hidden_size": hidden_size,
-            "cell": self.layers.cell.name if isinstance(cell, Cell) else cell,
-            "num_layers": num_layers,
-            "embedding_size": embedding_size,
-            "tied": tied,
-            "bias": bias,
-            "nonlinearity": nonlinearity,
-            "dropout": dropout,
-            "init": init,
-            "dtype": self.dtype.name,
-        }
+        self._complete(vocab_size=self.vocab_size, embedding_size=self.embedding_size, tied=bool(tied))
 
     def _source(self, inputs: Array) -> Input:
         ids = check_ids("inputs", inputs, self.vocab_size)
         if self.embedding_size is None:
-            return self.layers.source(ids)
+            return OneHot(ids)
         return table_rows(self.params["embedding.weight"], ids)
 
     def _readout(self) -> Mapping[str, Array]:

@@ -32,6 +32,7 @@ from throughtime.truncation import Truncation, require_truncation
 State = Array | tuple[Array, ...]
 
 NONLINEARITIES = {"tanh": rnn_tanh, "relu": rnn_relu, "sigmoid": rnn_sigmoid}
+CELLS = {cell.name: cell for cell in (lstm, gru, *NONLINEARITIES.values())}
 
 
 class Recurrent:
@@ -54,6 +55,11 @@ class Recurrent:
         Of the parameters and all that is computed.
     seed : int, numpy.random.Generator or None
         Of the start, uniform on +-1/sqrt(hidden_size), and of dropout.
+
+    Raises
+    ------
+    ArgumentError, DtypeError, CellError
+        A setting out of range, or a cell that is none.
 
     Attributes
     ----------
@@ -133,12 +139,13 @@ class Recurrent:
         state : as the argument
             After the last step.
         trace : Trace
-            For `backward`. It owns its buffers: `y` is a view of one of them.
+            For `backward`. It owns its buffers: `y` may be a view of one of them. It refers to `x`, `reset` and
+            `lengths`, which must then be as they were.
 
         Raises
         ------
-        ShapeError, DtypeError, TokenError
-            An argument of the wrong shape or type, an id out of range.
+        ShapeError, DtypeError, TokenError, ArgumentError
+            An argument of the wrong shape or type, an id or a length out of range, parameters exchanged for others.
         """
         source = self.source(x)
         check_params(self.params, self.shapes, self.dtype)
@@ -377,15 +384,15 @@ class RNN(Recurrent):
 
 
 def find_cell(name: str | Cell, nonlinearity: str = "tanh") -> Cell:
-    """The cell that a name means: rnn (with its nonlinearity), lstm, gru; a Cell stands for itself.
+    """The cell that a name means: rnn (with its nonlinearity), lstm, gru, or the name of one of the package's Cells.
+
+    A Cell stands for itself.
 
     Raises
     ------
     ArgumentError
-        No cell or no nonlinearity of that name.
+        No cell or no nonlinearity of that name, or a nonlinearity for a cell that has its own.
     """
-    if isinstance(name, Cell):
-        return name
     if name == "rnn":
         if nonlinearity not in NONLINEARITIES:
             raise ArgumentError(
@@ -393,9 +400,15 @@ def find_cell(name: str | Cell, nonlinearity: str = "tanh") -> Cell:
                 "Use tanh, as the article does."
             )
         return NONLINEARITIES[nonlinearity]
-    cells = {"lstm": lstm, "gru": gru}
-    if name not in cells:
+    if nonlinearity != "tanh":
+        raise ArgumentError(
+            f"nonlinearity {nonlinearity!r} found with cell {name!r}; expected it with the cell rnn alone, as others have "
+            "their own. Leave it out, or use cell='rnn'."
+        )
+    if isinstance(name, Cell):
+        return name
+    if name not in CELLS:
         raise ArgumentError(
             f"cell {name!r} found; expected rnn, lstm, gru or a throughtime.Cell. Use lstm to begin with."
         )
-    return cells[name]
+    return CELLS[name]

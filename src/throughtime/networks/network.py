@@ -22,6 +22,7 @@ from throughtime.networks.validation import (
     check_array,
     check_ids,
     check_lengths,
+    check_params,
     check_reset,
     require_count,
     require_dtype,
@@ -30,6 +31,8 @@ from throughtime.targets import IGNORED
 from throughtime.truncation import Truncation
 
 STARTS = ("default", "article")
+
+_BIASES = ("rnn.bias_ih_l", "rnn.bias_hh_l", "readout.bias")
 
 
 @dataclass
@@ -61,8 +64,10 @@ class Network:
     ----------
     params : dict of str to ndarray
         The only place where weights live: "rnn.weight_ih_l0" and so on, "readout.weight" (O, H), "readout.bias" (O,).
+    shapes : dict of str to tuple of int
+        Theirs.
     settings : dict
-        The arguments that make this network again, weights apart.
+        The arguments that make this network again, weights apart, fit for JSON. A cell of your own is only named.
     """
 
     def __init__(
@@ -86,15 +91,11 @@ class Network:
             raise ArgumentError(
                 f"loss {loss!r} found; expected one of {', '.join(losses)}. Use softmax for classes."
             )
-        if at not in ("every", "last"):
-            raise ArgumentError(
-                f"at={at!r} found; expected 'every' or 'last'. Use at='last' for one target a sequence."
-            )
         if init not in STARTS:
             raise ArgumentError(
                 f"init {init!r} found; expected one of {', '.join(STARTS)}. Use default, PyTorch's start."
             )
-        self.loss, self.at, self.bias = loss, at, bias
+        self.loss, self.at, self.bias = loss, _require_at(at), bias
         self.output_size = require_count("output_size", output_size)
         self.dtype = require_dtype(dtype)
         self.layers = Recurrent(
@@ -109,19 +110,35 @@ class Network:
         )
         bound = hidden_size**-0.5
         self.params = {f"rnn.{name}": array for name, array in self.layers.params.items()}
-        self.params["readout.weight"] = uniform(rng, (output_size, hidden_size), bound, self.dtype)
+        self.layers.params = {}  # a second name for a weight would go stale as soon as one is exchanged
+        self.params["readout.weight"] = uniform(rng, (self.output_size, hidden_size), bound, self.dtype)
         if bias:
-            self.params["readout.bias"] = uniform(rng, (output_size,), bound, self.dtype)
+            self.params["readout.bias"] = uniform(rng, (self.output_size,), bound, self.dtype)
         if init == "article":
             self._start_as_the_article(rng)
-        self.settings: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {
+            "hidden_size": self.layers.hidden_size,
+            "cell": cell.name if isinstance(cell, Cell) else cell,
+            "num_layers": self.layers.num_layers,
+            "bias": bool(bias),
+            "nonlinearity": nonlinearity,
+            "dropout": float(dropout),
+            "init": init,
+            "dtype": self.dtype.name,
+        }
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    def _complete(self, **settings: Any) -> None:
+        """What a subclass's constructor ends with: its own settings; the parameters are all there, and keep their shapes."""
+        self.settings = {**settings, **self.settings}
+        self.shapes = {name: array.shape for name, array in self.params.items()}
 
     def _start_as_the_article(self, rng: np.random.Generator) -> None:
         """Uniform on +-1/sqrt(n), n the number of incoming connections; biases, which the article has not, zero."""
         for name, array in self.params.items():
             if array.ndim == 2:
                 array[...] = uniform(rng, array.shape, array.shape[1] ** -0.5, self.dtype)
-            elif "bias" in name:
+            elif name.startswith(_BIASES):
                 array[...] = 0
 
     @property
@@ -186,8 +203,13 @@ class Network:
         outputs : (T, B, O), or (B, O) at the last step
             Before the loss's own nonlinearity: logits for softmax and logistic.
         state : as the layer's
+
+        Raises
+        ------
+        ShapeError, DtypeError, TokenError, ArgumentError
+            An argument does not fit the model, or its parameters were exchanged for others.
         """
-        at = at or self.at
+        at = self.at if at is None else _require_at(at)
         buffers = Buffers()
         with computing():
             run = self._run(inputs, state, reset, lengths, False, buffers)
@@ -266,7 +288,8 @@ class Network:
         training: bool,
         buffers: Buffers,
     ) -> "_Run":
-        """The recurrent layers' part of a forward pass, arguments checked."""
+        """The recurrent layers' part of a forward pass, arguments and parameters checked."""
+        check_params(self.params, self.shapes, self.dtype)
         source = self._source(inputs)
         T, B = source.T, source.B
         lengths = check_lengths(lengths, T, B)
@@ -333,6 +356,14 @@ class _Run:
     state: State
     trace: Trace
     lengths: Array | None
+
+
+def _require_at(at: str) -> str:
+    if at not in ("every", "last"):
+        raise ArgumentError(
+            f"at={at!r} found; expected 'every' or 'last'. Use at='last' for one target a sequence."
+        )
+    return at
 
 
 def _scale(reduction: str, count: int) -> float:

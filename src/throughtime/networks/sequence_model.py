@@ -29,6 +29,11 @@ class SequenceModel(Network):
     init : "default" or "article"
         Uniform on +-1/sqrt(hidden_size) as in PyTorch, or on +-1/sqrt(incoming connections) as in the article.
 
+    Raises
+    ------
+    ArgumentError, DtypeError, CellError
+        A setting out of range.
+
     Examples
     --------
     >>> import numpy as np
@@ -71,17 +76,4 @@ class SequenceModel(Network):
             dtype=dtype,
             rng=generator(seed),
         )
-        self.settings = {
-            "input_size": input_size,
-            "hidden_size": hidden_size,
-            "output_size": output_size,
-            "cell": self.layers.cell.name if isinstance(cell, Cell) else cell,
-            "num_layers": num_layers,
-            "loss": loss,
-            "at": at,
-            "nonlinearity": nonlinearity,
-            "bias": bias,
-            "dropout": dropout,
-            "init": init,
-            "dtype": self.dtype.name,
-        }
+        self._complete(input_size=self.layers.input_size, output_size=self.output_size, loss=loss, at=at)

@@ -58,7 +58,7 @@ def check_array(
         raise DtypeError(
             f"{name} has dtype {array.dtype}; expected {dtype}{whose}. Convert it with {name}.astype({dtype.name!r})."
         )
-    return np.ascontiguousarray(array)
+    return _for_kernels(array)
 
 
 def check_ids(name: str, ids: Any, size: int, ignore: int | None = None) -> Array:
@@ -82,7 +82,7 @@ def check_ids(name: str, ids: Any, size: int, ignore: int | None = None) -> Arra
             f"{name}[{t}, {b}] is {ids[t, b]}; expected a token id from 0 to {size - 1}. "
             "Encode the text with the model's own tokenizer."
         )
-    return np.ascontiguousarray(ids, np.int64)
+    return _for_kernels(ids, np.int64)
 
 
 def check_reset(reset: Any, T: int, B: int) -> Array | None:
@@ -107,25 +107,33 @@ def check_lengths(lengths: Any, T: int, B: int) -> Array | None:
         raise ArgumentError(
             f"lengths run from {lengths.min()} to {lengths.max()}; expected 1 to T={T}. Leave empty sequences out."
         )
-    return np.ascontiguousarray(lengths, np.int64)
+    return _for_kernels(lengths, np.int64)
 
 
 def check_params(
     params: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], dtype: np.dtype[Any]
 ) -> None:
     """Parameters that a user may have exchanged: kernels would take them at their word."""
-    for name in params.keys() ^ shapes.keys():
+    for name in sorted(params.keys() ^ shapes.keys()):
         side = "missing" if name in shapes else "unknown"
         raise ArgumentError(
             f"parameter {name!r} is {side}; expected {', '.join(shapes)}. Set values with params[name][...] = array."
         )
     for name, shape in shapes.items():
         found = params[name]
-        if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype != dtype:
-            kind = f"{found.dtype}{found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
-            raise ShapeError(
+        is_array = isinstance(found, np.ndarray)
+        if not is_array or found.shape != shape or found.dtype != dtype:
+            error = ShapeError if is_array and found.shape != shape else DtypeError
+            kind = f"{found.dtype}{found.shape}" if is_array else type(found).__name__
+            raise error(
                 f"parameter {name!r} is {kind}; expected {dtype}{shape}. Set values with params[name][...] = array."
             )
+
+
+def _for_kernels(array: Array, dtype: Any = None) -> Array:
+    """`array`, or a copy: contiguous, aligned and writeable. To the compiler a read-only array is another type."""
+    array = np.ascontiguousarray(array, dtype)
+    return array if array.flags.behaved else array.copy()
 
 
 def _remedy(name: str) -> str:

@@ -38,7 +38,13 @@ class Clip(Protocol):
     """Anything that limits gradients in place."""
 
     def apply(self, grads: Mapping[str, Array]) -> ClipResult:
-        """Limit the gradients in place, and tell their norm before."""
+        """Limit the gradients in place, and tell their norm before.
+
+        Raises
+        ------
+        ArgumentError, DtypeError
+            A gradient that is read-only, has gaps, or is not of float32 or float64; nothing is changed then.
+        """
 
 
 class ClipNorm:
@@ -68,7 +74,7 @@ class ClipNorm:
         self.theta = positive("theta", theta, 1.0)
 
     def apply(self, grads: Mapping[str, Array]) -> ClipResult:
-        """Scale the gradients in place; see `ClipResult` for what comes back."""
+        """Scale the gradients in place; see `Clip.apply`."""
         rows = _rows(grads)
         norm = _joint_norm(rows)
         clipped = math.isfinite(norm) and norm >= self.theta
@@ -104,7 +110,7 @@ class ClipValue:
         self.value = positive("value", value, 1.0)
 
     def apply(self, grads: Mapping[str, Array]) -> ClipResult:
-        """Clamp the gradients in place; see `ClipResult` for what comes back."""
+        """Clamp the gradients in place; see `Clip.apply`."""
         rows = _rows(grads)
         norm = _joint_norm(rows)
         if not math.isfinite(norm):
@@ -119,7 +125,7 @@ def global_norm(grads: Mapping[str, Array]) -> float:
     Parameters
     ----------
     grads : dict of str to array
-        float32 or float64, C- or F-contiguous, of any magnitudes.
+        float32 or float64, C- or F-contiguous, writeable, of any magnitudes.
 
     Returns
     -------

@@ -8,6 +8,7 @@ import numpy as np
 
 from throughtime.errors import ArgumentError, DtypeError, ShapeError
 from throughtime.machine.arrays import Array
+from throughtime.machine.denormals import flush_to_zero
 from throughtime.optim.memory import check_floating, flat, flat_like
 from throughtime.optim.settings import positive
 
@@ -98,9 +99,10 @@ class Optimizer(ABC):
         # In the arrays' own type: a float64 coefficient would promote a float32 kernel.
         numbers = self.coefficients()
         typed = {dtype: tuple(map(dtype.type, numbers)) for dtype in {row.dtype for row in rows.values()}}
-        for name, param in params.items():
-            slots = [flat_like(self.state[f"{slot}.{name}"], param) for slot in self.slots]
-            self.kernel(rows[name], flat_like(grads[name], param), *slots, *typed[param.dtype])
+        with flush_to_zero():  # the running means of a parameter that has no gradient decay into denormals
+            for name, param in params.items():
+                slots = [flat_like(self.state[f"{slot}.{name}"], param) for slot in self.slots]
+                self.kernel(rows[name], flat_like(grads[name], param), *slots, *typed[param.dtype])
 
     def _prepare_state(self, params: Mapping[str, Array]) -> None:
         """Allocate the state at the first step; afterwards, or when it was loaded, hold it against the parameters."""
