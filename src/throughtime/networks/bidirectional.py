@@ -15,7 +15,7 @@ from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.networks.dropout import Dropout
 from throughtime.networks.inputs import Input, Vectors, turned
-from throughtime.networks.stack import Gradients, Stack, Trace
+from throughtime.networks.stack import Gradients, Stack, Trace, masked
 from throughtime.truncation import Full, Truncation
 
 SUFFIXES = ("", "_reverse")  # PyTorch's
@@ -67,11 +67,8 @@ class BidirectionalStack:
         resets = (reset, None if reset is None else _resets_of_the_other_way(reset, turn))
         trace = BidirectionalTrace(self, [], [], turn)
         finals: list[Array] = []
-        y = np.empty(0)
+        mask: Array | None = None
         for k in range(self.num_layers):
-            mask = self.dropout.mask((T, B, 2 * self.H), self.dtype) if training and k else None
-            if k:
-                source = Vectors(y if mask is None else y * mask)
             outputs, traces = [], []
             for way, read in enumerate((source, source.turned(turn))):
                 row = 2 * k + way
@@ -90,6 +87,9 @@ class BidirectionalStack:
             y = np.concatenate(outputs, axis=2)
             trace.layers.append((traces[0], traces[1]))
             trace.masks.append(mask)
+            if k + 1 < self.num_layers:
+                mask = self.dropout.mask(y.shape, self.dtype) if training else None
+                source = Vectors(masked(y, mask))
         return y, np.concatenate(finals, axis=1), trace
 
     def backward(
@@ -143,7 +143,7 @@ class BidirectionalStack:
             mask = trace.masks[k]
             if k:
                 assert total is not None
-                dy = total if mask is None else total * mask
+                dy = masked(total, mask)
             else:
                 grads.dinput = total
         return grads

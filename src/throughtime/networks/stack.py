@@ -33,6 +33,11 @@ class LayerTrace:
     entering: Array
     states: Array
 
+    @property
+    def swept(self) -> tuple[Array, ...]:
+        """What every sweep back over the layer begins with."""
+        return self.kept, self.recurrent, self.unit, self.entering, self.states
+
 
 @dataclass
 class Trace:
@@ -63,6 +68,15 @@ class Gradients:
     params: dict[str, Array]
     dinput: Array | None
     dstate: Array
+
+
+@dataclass
+class _Deltas:
+    """Gradients of one layer's pre-activations, by step, and of what its units have of their own."""
+
+    input: Array  # (T, B, GATES, H)
+    recurrent: Array  # the same where halves stay apart, otherwise (0, B, GATES, H)
+    unit: Array  # (UNIT, H)
 
 
 class Layers(Protocol):
@@ -104,13 +118,8 @@ class Stack:
     """Layers of one cell. Arguments are arrays already found right: `throughtime.networks.layer` validates."""
 
     def __init__(self, cell: Cell, hidden_size: int, num_layers: int, dropout: Dropout, dtype: Any) -> None:
-        self.cell, self.H, self.num_layers, self.dropout, self.dtype = (
-            cell,
-            hidden_size,
-            num_layers,
-            dropout,
-            np.dtype(dtype),
-        )
+        self.cell, self.H, self.num_layers = cell, hidden_size, num_layers
+        self.dropout, self.dtype = dropout, np.dtype(dtype)
         self.G, self.P, self.S = len(cell.gates), cell.apart, len(cell.states)
 
     @cached_property
@@ -149,33 +158,24 @@ class Stack:
         )
         final = np.empty((S, self.num_layers, B, H), self.dtype)
         mask: Array | None = None
-        y = np.empty(0)
         for k in range(self.num_layers):
-            if k:
-                mask = self.dropout.mask((T, B, H), self.dtype) if training else None
-                source = Vectors(y if mask is None else y * mask)
             kept = buffers.empty(f"kept_{k}", (T, B, G, H), self.dtype)
             source.project(params[f"weight_ih_l{k}"], kept.reshape(T * B, G * H), buffers)
             recurrent = buffers.empty(f"recurrent_{k}", (T if self.P else 1, B, G, H), self.dtype)
             states = buffers.empty(f"states_{k}", (S, T + 1, B, H), self.dtype)
             states[:, 0] = 0 if state is None else state[:, k]
             entering = states if reset is None else buffers.empty(f"entering_{k}", states.shape, self.dtype)
-            unit = self._unit(params, k)
-            self._unroll(
-                kept,
-                recurrent,
-                unit,
-                entering,
-                states,
-                trace.reset,
-                trace.lengths,
-                pack_forward(params[f"weight_hh_l{k}"], T),
-            )
-            trace.layers.append(LayerTrace(source, mask, kept, recurrent, unit, entering, states))
+            layer = LayerTrace(source, mask, kept, recurrent, self._unit(params, k), entering, states)
+            packed = pack_forward(params[f"weight_hh_l{k}"], T)
+            self._unroll(*layer.swept, trace.reset, trace.lengths, packed)
+            trace.layers.append(layer)
             final[:, k] = states[:, T]
             y = states[0, 1:]
             if padding is not None:
                 y = np.where(padding[:, :, None], self.dtype.type(0), y)
+            if k + 1 < self.num_layers:
+                mask = self.dropout.mask(y.shape, self.dtype) if training else None
+                source = Vectors(masked(y, mask))
         return y, final, trace
 
     def backward(
@@ -213,36 +213,28 @@ class Stack:
         wanted: bool,
     ) -> None:
         """Layer by layer from the top, one reverse sweep each."""
-        T, B, G, H = trace.T, trace.B, self.G, self.H
         for k in reversed(range(self.num_layers)):
             layer = trace.layers[k]
-            da = buffers.empty("da", (T, B, G, H), self.dtype)
-            dr = buffers.empty("dr", (T if self.P else 0, B, G, H), self.dtype)
-            dunit = np.zeros_like(layer.unit)
+            deltas = self._deltas(layer, buffers.part("layer"))
             dstate = np.ascontiguousarray(grads.dstate[:, k])
+            packed = pack_backward(params[f"weight_hh_l{k}"])
+            dh = np.empty((trace.B, self.H), self.dtype)
             self._reverse(
-                layer.kept,
-                layer.recurrent,
-                layer.unit,
-                layer.entering,
-                layer.states,
+                *layer.swept,
                 cut,
                 trace.lengths,
                 dy,
-                pack_backward(params[f"weight_hh_l{k}"]),
+                packed,
                 dstate,
-                da,
-                dr,
-                dunit,
-                np.empty((B, H), self.dtype),
+                deltas.input,
+                deltas.recurrent,
+                deltas.unit,
+                dh,
             )
             grads.dstate[:, k] = dstate
-            dinput = self._differentiate(params, k, layer, da, dr, dunit, buffers, grads, wanted or k > 0)
-            if k:
-                assert dinput is not None
-                dy = dinput if layer.mask is None else dinput * layer.mask
-            else:
-                grads.dinput = dinput
+            grads.dinput = self._differentiate(params, k, layer, deltas, buffers, grads, wanted or k > 0)
+            if k and grads.dinput is not None:
+                dy = masked(grads.dinput, layer.mask)
 
     def _through_window(
         self,
@@ -258,14 +250,15 @@ class Stack:
         """Lag by lag, and within a lag through the layers from the top down; all origins at once."""
         T, B, G, H = trace.T, trace.B, self.G, self.H
         layers = range(self.num_layers)
-        shape, halves = (T, B, G, H), (T if self.P else 0, B, G, H)
-        dh = [buffers.zeros(f"dh_{k}", (T, B, H), self.dtype) for k in layers]
-        dstate = [buffers.zeros(f"dstate_{k}", (self.S, T, B, H), self.dtype) for k in layers]
-        delta = [buffers.empty(f"delta_{k}", shape, self.dtype) for k in layers]
-        delta_r = [buffers.empty(f"delta_r_{k}", halves, self.dtype) for k in layers]
-        da = [buffers.zeros(f"da_{k}", shape, self.dtype) for k in layers]
-        dr = [buffers.zeros(f"dr_{k}", halves, self.dtype) for k in layers]
-        dunit = [np.zeros_like(layer.unit) for layer in trace.layers]
+        parts = [buffers.part(f"layer {k}") for k in layers]
+        dh = [part.zeros("dh", (T, B, H), self.dtype) for part in parts]
+        dstate = [part.zeros("dstate", (self.S, T, B, H), self.dtype) for part in parts]
+        moving = [self._deltas(layer, part) for layer, part in zip(trace.layers, parts, strict=True)]
+        summed = [
+            self._deltas(layer, part.part("summed")) for layer, part in zip(trace.layers, parts, strict=True)
+        ]
+        for deltas in summed:
+            deltas.input[...] = deltas.recurrent[...] = 0
         above = buffers.empty("above", (T * B, H), self.dtype)
         packed = [pack_backward(params[f"weight_hh_l{k}"]) for k in layers]
 
@@ -281,69 +274,69 @@ class Stack:
                 layer = trace.layers[k]
                 if k + 1 < self.num_layers:
                     rows = (T - back) * B
-                    multiply(
-                        delta[k + 1][back:].reshape(rows, G * H), params[f"weight_ih_l{k + 1}"], above[:rows]
-                    )
-                    from_above = above[:rows].reshape(T - back, B, H)
+                    delta = moving[k + 1].input[back:].reshape(rows, G * H)
+                    multiply(delta, params[f"weight_ih_l{k + 1}"], above[:rows])
                     mask = trace.layers[k + 1].mask
-                    dh[k][back:] += from_above if mask is None else from_above * mask[: T - back]
+                    from_above = above[:rows].reshape(T - back, B, H)
+                    dh[k][back:] += masked(from_above, None if mask is None else mask[: T - back])
                 self._lag(
                     back,
                     back == window,
-                    layer.kept,
-                    layer.recurrent,
-                    layer.unit,
-                    layer.entering,
-                    layer.states,
+                    *layer.swept,
                     cut,
                     trace.lengths,
                     packed[k],
                     dh[k],
                     dstate[k],
-                    delta[k],
-                    delta_r[k],
-                    da[k],
-                    dr[k],
-                    dunit[k],
+                    moving[k].input,
+                    moving[k].recurrent,
+                    summed[k].input,
+                    summed[k].recurrent,
+                    summed[k].unit,
                 )
                 if back < window:  # origin `back` has come to the initial state
                     grads.dstate[:, k] += dstate[k][:, back]
                     grads.dstate[0, k] += dh[k][back]
-        for k in layers:
-            dinput = self._differentiate(
-                params, k, trace.layers[k], da[k], dr[k], dunit[k], buffers, grads, wanted and k == 0
+        for k in reversed(layers):
+            grads.dinput = self._differentiate(
+                params, k, trace.layers[k], summed[k], buffers, grads, wanted and k == 0
             )
-            if k == 0:
-                grads.dinput = dinput
+
+    def _deltas(self, layer: LayerTrace, buffers: Buffers) -> _Deltas:
+        """Room for a layer's deltas; those of its units begin at zero."""
+        T, B, G, H = layer.kept.shape
+        return _Deltas(
+            buffers.empty("delta", (T, B, G, H), self.dtype),
+            buffers.empty("delta of the recurrent half", (T if self.P else 0, B, G, H), self.dtype),
+            np.zeros_like(layer.unit),
+        )
 
     def _differentiate(
         self,
         params: dict[str, Array],
         k: int,
         layer: LayerTrace,
-        da: Array,
-        dr: Array,
-        dunit: Array,
+        deltas: _Deltas,
         buffers: Buffers,
         grads: Gradients,
         wanted: bool,
     ) -> Array | None:
         """Gradients of layer k's parameters, one product for each weight; return that of its input."""
-        T, B, _, _ = da.shape
-        G, H, P = self.G, self.H, self.P
-        da_flat = da.reshape(T * B, G * H)
-        dr_flat = dr.reshape(T * B, G * H) if P else da_flat
+        T, B, G, H = deltas.input.shape
+        P, dunit = self.P, deltas.unit
+        da = deltas.input.reshape(T * B, G * H)
+        dr = deltas.recurrent.reshape(T * B, G * H) if P else da
         for name in (f"weight_ih_l{k}", f"weight_hh_l{k}"):
             grads.params[name] = _empty_as(buffers, f"d{name}", params[name])
         entered = layer.entering[0, :T].reshape(T * B, H)
-        multiply(dr_flat.T, entered, grads.params[f"weight_hh_l{k}"])
+        multiply(dr.T, entered, grads.params[f"weight_hh_l{k}"])
         if f"bias_ih_l{k}" in params:
             grads.params[f"bias_ih_l{k}"] = dunit[:G].ravel()
             grads.params[f"bias_hh_l{k}"] = np.concatenate([dunit[: G - P], dunit[G : G + P]]).ravel()
         for name, row in zip(self.cell.parameters, dunit[G + P :], strict=True):
             grads.params[f"{name}_l{k}"] = row
         weight = f"weight_ih_l{k}"
-        return layer.source.differentiate(da_flat, params[weight], grads.params[weight], buffers, wanted)
+        return layer.source.differentiate(da, params[weight], grads.params[weight], buffers, wanted)
 
     def _unit(self, params: dict[str, Array], k: int) -> Array:
         """What each unit has of its own: biases as the sweeps add them, then the cell's parameters."""
@@ -357,6 +350,11 @@ class Stack:
         for row, name in enumerate(self.cell.parameters, start=G + P):
             unit[row] = params[f"{name}_l{k}"]
         return unit
+
+
+def masked(array: Array, mask: Array | None) -> Array:
+    """array * mask, where there is a mask."""
+    return array if mask is None else array * mask
 
 
 def _cuts(truncation: Truncation, trace: Trace) -> Array:
