@@ -29,7 +29,7 @@ def make_step(work: Workload) -> Callable[[], float]:
 
     def step() -> float:
         with computing():
-            r = model.bptt(inputs, targets, None, tt.Full(), "mean", None, None, True, buffers)
+            r = model.bptt(inputs, targets, truncation=tt.Full(), buffers=buffers, training=True)
             clip.apply(r.grads)
             optimizer.step(model.params, r.grads)
         return r.loss

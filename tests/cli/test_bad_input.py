@@ -81,7 +81,7 @@ SETTINGS = [
     (["--seq-len", "0"], "seq_len=0 found; expected an int of at least 1"),
     (["--lr", "-1"], "lr is -1.0; expected a finite number above 0"),
     (["--lr", "nan"], "lr is nan; expected a finite number above 0"),
-    (["--clip-norm", "0"], "theta is 0.0; expected a finite number above 0"),
+    (["--clip-norm", "0"], "--clip-norm is 0; expected a finite number above 0"),
     (["--epochs", "0"], "epochs=0 found; expected an int of at least 1"),
     (["--max-steps", "0"], "max_steps=0 found; expected an int of at least 1"),
     (["--val-fraction", "1"], "val_fraction is 1.0; expected 0 <= val_fraction < 1"),

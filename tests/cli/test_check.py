@@ -81,3 +81,9 @@ def test_check_sees_a_wrong_equation(cli, monkeypatch):
     result = cli("check")
     assert result.code == 1
     assert "9 of 9 gradients are wrong, first that of rnn.weight_hh_l0" in result.err
+
+
+def test_check_refuses_a_negative_seed(cli):
+    result = cli("check", "--seed", "-1")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("throughtime: seed -1 found; expected an int of at least 0")

@@ -32,7 +32,7 @@ def test_eval_tells_unknown_characters_and_no_bits(cli, trained, tmp_path):
     (tmp_path / "other.txt").write_text("the QUICK cat")
     out = cli("eval", trained, "other.txt").out
     assert "bits" not in out
-    assert "12, and 5 unknown" in out
+    assert "12, of which unknown 5" in out
 
 
 def test_eval_reads_standard_input(cli, trained, monkeypatch):

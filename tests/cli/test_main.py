@@ -172,3 +172,15 @@ def test_the_package_runs_as_a_module():
         [sys.executable, "-m", "throughtime", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"throughtime {tt.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("verb", "usage"),
+    [
+        ("train", "[OPTIONS] [FILES|-]..."),
+        ("eval", "[OPTIONS] RUN FILE"),
+        ("article", "[OPTIONS] [FILE]"),
+    ],
+)
+def test_help_shows_arguments_as_they_are_typed(cli, verb, usage):
+    assert cli(verb, "--help").out.startswith(f"Usage: throughtime {verb} {usage}\n")

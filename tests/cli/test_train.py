@@ -194,3 +194,30 @@ def test_train_refuses_options_that_contradict_each_other(options, message, cli,
     assert message in result.err
     assert result.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_train_interrupted_before_it_began_names_no_run(cli, corpus, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("throughtime.training.fit.prepare", interrupted)
+    result = cli("train", corpus, "--out", "run", "--quiet", *SMALL)
+    assert result == (130, "", "throughtime: interrupted\n")
+
+
+@pytest.mark.parametrize("option", ["--clip-norm", "--clip-value"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+def test_train_names_the_clip_option_that_is_wrong(cli, corpus, option, value):
+    result = cli("train", corpus, option, value)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"throughtime: {option} is {value}; expected a finite number above 0. ")
+
+
+def test_train_takes_a_size_beyond_all_arrays_for_too_much_memory(cli, corpus):
+    result = cli("train", corpus, "--hidden-size", 10**30)
+    assert result.code == 1
+    assert result.err.startswith("throughtime: the memory is full; ")
+
+
+def test_train_counts_a_single_step(cli, corpus):
+    assert cli("train", corpus, "--max-steps", 1, "--quiet", *SMALL).out.startswith("1 step in ")

@@ -9,6 +9,9 @@ from rich.console import Console
 from throughtime.data.corpus import Corpus, builtin
 from throughtime.errors import ArgumentError, TextError
 from throughtime.replay import replay
+from throughtime.replay.catalogue import Catalogue
+from throughtime.replay.page import Page
+from throughtime.replay.tour import show_closing
 
 CHAPTERS = [
     "forward",
@@ -96,3 +99,13 @@ def test_replay_refuses_an_unknown_language_and_an_empty_text() -> None:
         replay("hello", "de")
     with pytest.raises(TextError, match="empty"):
         replay(" ")
+
+
+@pytest.mark.parametrize(
+    ("own", "command"),
+    [(True, "train FILE --cell lstm --out RUN"), (False, "train --cell lstm --out RUN")],
+)
+def test_show_closing_trains_on_the_text_that_was_shown(own: bool, command: str) -> None:
+    written = StringIO()
+    show_closing(Page(Console(file=written, width=80), Catalogue("en")), "en", 1.0, own=own)
+    assert command in written.getvalue()

@@ -2,15 +2,16 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import throughtime as tt
 from throughtime.errors import RunError
-from throughtime.training.directory import FILES, claim, free_name, require_free, write_whole
+from throughtime.training.directory import claim, free_name, require_free, write_whole
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_require_free_refuses_a_directory_that_holds_any_file_of_a_run(name, tmp_path):
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "thesis.txt"])
+def test_require_free_refuses_a_directory_that_holds_anything(name, tmp_path):
     (tmp_path / name).write_text("precious")
     with pytest.raises(RunError, match=f"already holds {name}; expected a new or empty directory"):
         require_free(tmp_path)
@@ -92,3 +93,19 @@ def test_fit_destroys_nothing_where_a_run_lies(trained, text, tokenizer, model):
     with pytest.raises(tt.RunError, match="already holds"):
         tt.fit(model, text, tokenizer=tokenizer, out=trained.path)
     assert {file: file.read_bytes() for file in trained.path.iterdir()} == before
+
+
+def test_require_free_refuses_a_name_too_long(tmp_path):
+    with pytest.raises(RunError, match=r"cannot be written .*; expected a directory for the run"):
+        require_free(tmp_path / ("x" * 300))
+
+
+def test_claim_writes_numpy_numbers_as_numbers(tmp_path):
+    claim(tmp_path, {"steps": np.int64(2), "lr": np.float64(0.5)})
+    assert json.loads((tmp_path / "config.json").read_text()) == {"steps": 2, "lr": 0.5}
+
+
+def test_claim_leaves_no_file_of_settings_that_cannot_be_written(tmp_path):
+    with pytest.raises(TypeError, match="expected what JSON knows"):
+        claim(tmp_path / "run", {"odd": object()})
+    assert list(tmp_path.iterdir()) == []

@@ -100,3 +100,8 @@ def test_perplexity_has_a_value_for_every_loss():
     assert perplexity(0.0) == 1
     assert perplexity(1e9) == math.inf
     assert math.isnan(perplexity(math.nan))
+
+
+def test_evaluate_refuses_what_is_no_tokenizer(text, model):
+    with pytest.raises(tt.ArgumentError, match="tokenizer 'char' found; expected a Tokenizer"):
+        tt.evaluate(model, "char", text)

@@ -99,9 +99,9 @@ def test_fit_holds_out_the_end_of_the_text(tokenizer, model):
     model = tt.LanguageModel(tokenizer.vocab_size, 8, seed=0)
     seen = []
     original = model.bptt
-    model.bptt = lambda inputs, targets, *rest: (
+    model.bptt = lambda inputs, targets, **rest: (
         seen.append((inputs, targets)),
-        original(inputs, targets, *rest),
+        original(inputs, targets, **rest),
     )[1]
     tt.fit(model, text + "q" * 72, tokenizer=tokenizer, batch_size=2, seq_len=9, epochs=1, val_fraction=0.1)
     q = tokenizer.encode("q")[0]
@@ -249,8 +249,8 @@ def test_fit_stops_where_bounded_cells_keep_an_absurd_loss_finite(text, tokenize
 def test_fit_names_the_parameters_whose_gradient_is_not_finite(text, tokenizer, model, monkeypatch):
     original = model.bptt
 
-    def spoiled(*arguments):
-        r = original(*arguments)
+    def spoiled(*arguments, **options):
+        r = original(*arguments, **options)
         r.grads["readout.bias"][0] = np.nan
         return r
 

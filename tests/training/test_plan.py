@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 import throughtime as tt
@@ -93,3 +94,21 @@ def test_descriptions_know_a_user_s_own():
 def test_plan_refuses_two_lengths_of_an_update():
     with pytest.raises(ArgumentError, match=r"seq_len=5 found with Chunk\(k=7\)"):
         plan(seq_len=5, truncation=tt.Chunk(7))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"schedule": "halve"}, "schedule 'halve' found; expected a schedule or None"),
+        ({"val_fraction": "a tenth"}, "val_fraction 'a tenth' found; expected a number"),
+        ({"val_fraction": None}, "val_fraction None found; expected a number"),
+    ],
+)
+def test_make_plan_refuses_a_setting_of_another_kind(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        plan(**settings)
+
+
+def test_make_plan_takes_numpy_numbers() -> None:
+    made = plan(seed=np.int64(3), val_fraction=np.float32(0.5))
+    assert (made.seed, type(made.seed), made.val_fraction, type(made.val_fraction)) == (3, int, 0.5, float)

@@ -166,3 +166,12 @@ def test_history_says_that_its_file_is_damaged(copied):
     run = tt.load(copied)
     with pytest.raises(tt.RunError, match="damaged in line 2"):
         _ = run.history
+
+
+@pytest.mark.parametrize("size", [10**30, 10**15])
+def test_load_refuses_a_model_beyond_all_bounds(size, copied):
+    config = json.loads((copied / "config.json").read_text(encoding="utf-8"))
+    config["model"]["hidden_size"] = size
+    (copied / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(tt.RunError, match="describes no model that can be made"):
+        tt.load(copied)

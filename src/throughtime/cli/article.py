@@ -34,7 +34,7 @@ def article(
     from throughtime.data import corpus
     from throughtime.replay import replay
 
-    text = corpus.builtin() if file is None else corpus.read([file])
+    text = None if file is None else corpus.read([file])
     for stream in (sys.stdout, sys.stderr):  # a terminal without these letters shows question marks
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

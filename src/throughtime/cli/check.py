@@ -29,8 +29,10 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="The errors as one JSON object.")] = False,
 ) -> int:
     """Hold the gradient of every cell, truncation and loss against finite differences."""
+    from throughtime.initial import generator
     from throughtime.truncation import Chunk, Full, Window
 
+    generator(seed)  # a bad one is refused
     start = time.perf_counter()
     truncations: list[Truncation] = [Full(), Window(2), Chunk(3)]
     found = []

@@ -29,4 +29,7 @@ def evaluate(
     print(f"perplexity     {found.perplexity:.4g}")
     if found.bits_per_char is not None:
         print(f"bits per char  {found.bits_per_char:.4f}")
-    print(f"tokens         {found.tokens:,}" + (f", and {found.unknown:,} unknown" if found.unknown else ""))
+    print(
+        f"tokens         {found.tokens:,}"
+        + (f", of which unknown {found.unknown:,}" if found.unknown else "")
+    )

@@ -11,6 +11,11 @@ _OTHER = "Other options"
 class Verb(TyperCommand):
     """A verb whose options stand in groups, as their `rich_help_panel` says."""
 
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """The arguments as they are named, without brackets of the parser's own."""
+        params = self.get_params(ctx)
+        return ["[OPTIONS]", *(str(p.metavar or p.name) for p in params if p.param_type_name == "argument")]
+
     def format_options(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
         """Write the arguments, then each group in the order of its first option."""
         groups: dict[str, list[tuple[str, str]]] = {}

@@ -156,7 +156,9 @@ def _explanation(error: Exception, debug: bool) -> tuple[int, str]:
     """An exit code, and one line."""
     if isinstance(error, ThroughtimeError):
         return (BAD_INPUT if isinstance(error, InputError) else FAILED), str(error)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or str(error).startswith(
+        "Maximum allowed dimension"
+    ):  # NumPy's, of any array
         return FAILED, (
             "the memory is full; expected room for the model and its text. "
             "Lower --hidden-size, --vocab-size, --batch-size or --seq-len."

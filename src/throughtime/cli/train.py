@@ -1,7 +1,7 @@
 """`throughtime train`: a language model from a text."""
 
 import sys
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -23,7 +23,8 @@ def train(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILES|-", help="Texts in UTF-8, - for standard input. Without any: Python's help topics."
+            metavar="[FILES|-]...",
+            help="Texts in UTF-8, - for standard input. Without any: Python's help topics.",
         ),
     ] = None,
     unit: Annotated[
@@ -157,7 +158,7 @@ def train(
     from throughtime.data.corpus import builtin, read
     from throughtime.data.tokenizer import Tokenizer
     from throughtime.optim import schedule_from_spec
-    from throughtime.training.directory import free_name
+    from throughtime.training.directory import WEIGHTS, free_name
     from throughtime.training.display import display
     from throughtime.training.fit import fit
     from throughtime.training.metrics import to_json
@@ -183,7 +184,7 @@ def train(
         init,
         seed,
     )
-    path = out or str(free_name("runs", f"{_short(files)}-{cell}"))
+    path = out if out is not None else str(free_name("runs", f"{_short(files)}-{cell}"))
     with display(sys.stderr, quiet) as show:
         try:
             run = fit(
@@ -207,7 +208,9 @@ def train(
                 on_event=show,
             )
         except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(f"interrupted; the run so far lies in {path}") from stop
+            if Path(path, WEIGHTS).exists():
+                raise KeyboardInterrupt(f"interrupted; the run so far lies in {path}") from stop
+            raise
     assert run.finished is not None
     if as_json:
         print(to_json(run.finished.record()))
@@ -282,6 +285,11 @@ def _clip(norm: float | None, value: float | None) -> "Clip | None":
         raise ArgumentError(
             f"--clip-norm {norm:g} found with --clip-value {value:g}; expected one of the two. Leave one out."
         )
+    for option, bound in (("--clip-norm", norm), ("--clip-value", value)):
+        if bound is not None and not 0 < bound < float("inf"):
+            raise ArgumentError(
+                f"{option} is {bound:g}; expected a finite number above 0. Give one such as 1, or leave it out."
+            )
     return ClipNorm(norm) if norm is not None else ClipValue(value) if value is not None else None
 
 
@@ -291,7 +299,7 @@ def _say_what_next(finished: "Finished", path: str) -> None:
     from throughtime.training.display import clock
 
     print(
-        f"{finished.steps:,} steps in {clock(finished.seconds)}, {finished.tokens_per_second:,.0f} tokens a second."
+        f"{finished.steps:,} step{'' if finished.steps == 1 else 's'} in {clock(finished.seconds)}, {finished.tokens_per_second:,.0f} tokens a second."
     )
     if finished.val_loss is not None:
         bits = finished.val_bits_per_char
@@ -308,7 +316,6 @@ def _say_what_next(finished: "Finished", path: str) -> None:
 def _program() -> str:
     """What to type for this program: its name where a shell finds it, otherwise what was typed this time."""
     import shutil
-    from pathlib import Path
 
     if shutil.which("throughtime"):
         return "throughtime"

@@ -60,8 +60,17 @@ def bptt(
     >>> r.grads["rnn.weight_hh_l0"].shape
     (8, 8)
     """
-    truncation = require_truncation(truncation)
-    return model.bptt(inputs, targets, state, truncation, reduction, reset, lengths, training, Buffers())
+    return model.bptt(
+        inputs,
+        targets,
+        truncation=require_truncation(truncation),
+        buffers=Buffers(),
+        state=state,
+        reduction=reduction,
+        reset=reset,
+        lengths=lengths,
+        training=training,
+    )
 
 
 def check_gradients(

@@ -226,13 +226,14 @@ class Network:
         self,
         inputs: Array,
         targets: Array,
-        state: State | None,
+        *,
         truncation: Truncation,
-        reduction: str,
-        reset: Array | None,
-        lengths: Array | None,
-        training: bool,
         buffers: Buffers,
+        state: State | None = None,
+        reduction: str = "mean",
+        reset: Array | None = None,
+        lengths: Array | None = None,
+        training: bool = False,
     ) -> BPTT:
         """Loss and gradients: `throughtime.bptt` has the arguments.
 
@@ -265,10 +266,11 @@ class Network:
         self,
         inputs: Array,
         targets: Array,
-        state: State | None,
-        reset: Array | None,
-        lengths: Array | None,
+        *,
         buffers: Buffers,
+        state: State | None = None,
+        reset: Array | None = None,
+        lengths: Array | None = None,
     ) -> tuple[float, int, State]:
         """Sum of the losses, number of targets, and the state after the last step; no gradient."""
         with computing():

@@ -68,7 +68,7 @@ def replay(
     with single_threaded_blas():  # the network is small, and more threads mostly wait for each other
         found = show_chapters(page, setting, steps)
     seconds = time.perf_counter() - begin
-    show_closing(page, lang, seconds)
+    show_closing(page, lang, seconds, own=text is not None)
     return {
         "lang": lang,
         "corpus": {"name": corpus.name, "sha256": corpus.sha256, "sentences": len(setting.sentences)},
@@ -126,12 +126,12 @@ def show_chapters(page: Page, setting: Setting, steps: int) -> dict[str, Any]:
     return found
 
 
-def show_closing(page: Page, lang: str, seconds: float) -> None:
+def show_closing(page: Page, lang: str, seconds: float, own: bool) -> None:
     """What to try next."""
     page.heading("closing.next")
     page.gap()
     for command, key in (
-        ("throughtime train --cell lstm --out RUN", "train"),
+        (f"throughtime train {'FILE ' if own else ''}--cell lstm --out RUN", "train"),
         ("throughtime check", "check"),
         (f"throughtime article FILE --lang {lang}", "other"),
     ):

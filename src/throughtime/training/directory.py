@@ -7,19 +7,29 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from throughtime.errors import RunError
 
 CONFIG, TOKENIZER, METRICS, WEIGHTS = "config.json", "tokenizer.json", "metrics.jsonl", "model.safetensors"
-FILES = (CONFIG, TOKENIZER, METRICS, WEIGHTS)
 
 
 def require_free(path: Path) -> None:
     """Raise RunError if a run cannot be written there. Nothing is written."""
+    try:
+        _require_free(path)
+    except OSError as error:  # the name itself is bad, such as one too long
+        raise RunError(
+            f"{path} cannot be written ({error.strerror}); expected a directory for the run. Name another one."
+        ) from None
+
+
+def _require_free(path: Path) -> None:
     if path.is_dir():
-        taken = next((name for name in FILES if os.path.lexists(path / name)), None)
-        if taken is not None:
+        taken = sorted(entry.name for entry in path.iterdir())
+        if taken:
             raise RunError(
-                f"{path} already holds {taken}; expected a new or empty directory. Name another one, or move this one away."
+                f"{path} already holds {taken[0]}; expected a new or empty directory. Name another one, or move this one away."
             )
     elif os.path.lexists(path):
         raise RunError(f"{path} is a file; expected a new or empty directory. Name another one.")
@@ -45,11 +55,13 @@ def free_name(parent: str, name: str) -> Path:
 
 def claim(path: Path, config: dict[str, Any]) -> None:
     """Make a directory that `require_free` has let pass, and take it by writing its config.json."""
+    # Settings may come as NumPy's numbers. What cannot be written must show before a file is there.
+    content = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
     try:
         path.mkdir(parents=True, exist_ok=True)
         # "x": of two runs that start at once, one gets it. A name that is not UTF-8 is kept as an escape.
         with (path / CONFIG).open("x", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+            file.write(content)
     except FileExistsError:
         raise RunError(
             f"{path} has just been taken by another run; expected a new or empty directory. Name another one."
@@ -58,6 +70,13 @@ def claim(path: Path, config: dict[str, Any]) -> None:
         raise RunError(
             f"{path} cannot be written ({error.strerror}); expected a directory for the run. Name another one."
         ) from None
+
+
+def _plain(number: Any) -> Any:
+    """A NumPy number as Python's."""
+    if isinstance(number, np.generic):
+        return number.item()
+    raise TypeError(f"{number!r} found; expected what JSON knows.")
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -142,7 +142,11 @@ class ScoredText:
         state: State | None = None
         for batch in self.batches:
             found, count, state = model.evaluate_loss(
-                batch.inputs, batch.targets, None if batch.fresh else state, None, batch.lengths, buffers
+                batch.inputs,
+                batch.targets,
+                buffers=buffers,
+                state=None if batch.fresh else state,
+                lengths=batch.lengths,
             )
             nats += found
             tokens += count
@@ -225,6 +229,10 @@ def require_ids(ids: Ids, vocab_size: int) -> None:
 
 def require_tokenizer(model: LanguageModel, tokenizer: Tokenizer | None) -> None:
     """Raise ArgumentError if the tokenizer cannot be the model's."""
+    if tokenizer is not None and not isinstance(tokenizer, Tokenizer):
+        raise ArgumentError(
+            f"tokenizer {tokenizer!r} found; expected a Tokenizer. Pass one such as Tokenizer.train(text)."
+        )
     if tokenizer is not None and tokenizer.vocab_size != model.vocab_size:
         raise ArgumentError(
             f"the tokenizer has {tokenizer.vocab_size} tokens; expected {model.vocab_size}, the model's vocab_size. "

@@ -114,13 +114,12 @@ class Training:
         result = model.bptt(
             batch.inputs,
             batch.targets,
-            None if batch.fresh else self.state,
-            plan.truncation,
-            plan.reduction,
-            None,
-            batch.lengths,
-            True,
-            self.buffers,
+            truncation=plan.truncation,
+            buffers=self.buffers,
+            state=None if batch.fresh else self.state,
+            reduction=plan.reduction,
+            lengths=batch.lengths,
+            training=True,
         )
         loss = result.loss if plan.reduction == "mean" else result.loss / result.targets
         self._stop_if(absurd_loss(loss, model.vocab_size), self.step + 1)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from throughtime.errors import ArgumentError
 from throughtime.initial import generator
 from throughtime.networks.validation import require_count
@@ -112,7 +114,15 @@ def make_plan(
         raise ArgumentError(
             f"reduction {reduction!r} found; expected 'mean' or 'sum'. Use 'sum' for the article's."
         )
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if schedule is not None and not hasattr(schedule, "after_evaluation"):
+        raise ArgumentError(
+            f"schedule {schedule!r} found; expected a schedule or None. Pass throughtime.optim.HalveOnRise()."
+        )
+    if isinstance(val_fraction, bool) or not isinstance(val_fraction, int | float | np.integer | np.floating):
+        raise ArgumentError(
+            f"val_fraction {val_fraction!r} found; expected a number from 0 to below 1. Pass 0 to hold out nothing."
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise ArgumentError(f"seed {seed!r} found; expected an int of at least 0. Pass seed=0.")
     generator(seed)
     require_by(by)
@@ -130,10 +140,10 @@ def make_plan(
         seq_len,
         require_count("epochs", epochs),
         max_steps,
-        val_fraction,
+        float(val_fraction),
         eval_every,
         reduction,
-        seed,
+        int(seed),
     )
 
 

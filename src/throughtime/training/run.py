@@ -88,9 +88,15 @@ def load(path: str | os.PathLike[str], cell: Cell | None = None) -> Run:
         settings["cell"] = cell
     try:
         model = LanguageModel(**settings, seed=0)
-    except (InputError, TypeError) as error:
+    except (
+        InputError,
+        TypeError,
+        ValueError,
+        MemoryError,
+    ) as error:  # the latter two from sizes beyond all bounds
+        reason = " ".join(str(error).split())
         raise RunError(
-            f"{path / CONFIG} describes no model that can be made ({error}); expected a model's settings. "
+            f"{path / CONFIG} describes no model that can be made ({reason}); expected a model's settings. "
             "If its cell is your own, pass load(path, cell=...)."
         ) from None
     load_weights(path / WEIGHTS, model)
