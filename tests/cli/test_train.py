@@ -163,11 +163,11 @@ def test_train_interrupted_says_where_the_run_lies(cli, corpus, monkeypatch):
 
     original, calls = LanguageModel.bptt, []
 
-    def interrupted(self, *arguments):
+    def interrupted(self, *arguments, **options):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return original(self, *arguments)
+        return original(self, *arguments, **options)
 
     monkeypatch.setattr(LanguageModel, "bptt", interrupted)
     result = cli("train", corpus, "--out", "run", "--quiet", *SMALL)
