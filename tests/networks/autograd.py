@@ -6,9 +6,11 @@ side along a leading axis O, which for the other truncations is 1.
 """
 
 import numpy as np
-import torch
+from tests.conftest import require_torch
 
 from throughtime.truncation import Chunk, Full, Truncation, Window
+
+torch = require_torch()
 
 
 def rnn(nonlinearity):
