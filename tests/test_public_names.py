@@ -29,7 +29,7 @@ LAZY = {
     *("SequenceModel", "LanguageModel", "bptt", "check_gradients"),
     *("Cell", "check_cell"),
     *("Full", "Window", "Chunk"),
-    *("SGD", "Momentum", "RMSprop", "Adam", "ClipNorm", "ClipValue"),
+    *("SGD", "Momentum", "RMSprop", "Adam", "AdamW", "ClipNorm", "ClipValue"),
     *("Tokenizer", "Corpus"),
     *("fit", "load", "generate", "evaluate"),
 }

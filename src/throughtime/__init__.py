@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from throughtime.networks.layer import GRU, LSTM, RNN, Recurrent
     from throughtime.networks.sequence_model import SequenceModel
     from throughtime.optim.adam import Adam
+    from throughtime.optim.adamw import AdamW
     from throughtime.optim.clip import ClipNorm, ClipValue
     from throughtime.optim.momentum import Momentum
     from throughtime.optim.rmsprop import RMSprop
@@ -52,6 +53,7 @@ __all__ = [
     "RNN",
     "SGD",
     "Adam",
+    "AdamW",
     "ArgumentError",
     "Cell",
     "CellError",
@@ -91,6 +93,7 @@ __all__ = [
 # checkers read, and __all__ to one another.
 _MODULE_OF = {
     "Adam": "throughtime.optim.adam",
+    "AdamW": "throughtime.optim.adamw",
     "Cell": "throughtime.cells.cell",
     "Chunk": "throughtime.truncation",
     "ClipNorm": "throughtime.optim.clip",

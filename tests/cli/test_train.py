@@ -2,6 +2,7 @@ import io
 import json
 import sys
 
+import numpy as np
 import pytest
 from tests.cli.conftest import SMALL, TEXT
 
@@ -109,6 +110,38 @@ def test_train_hands_every_option_on(cli, corpus, tmp_path):
     assert config["tokenizer"] == {"unit": "word", "vocab_size": 12}
 
 
+def test_init_starts_weights_by_name(cli, corpus, tmp_path):
+    spec = "article,weight_hh=orthogonal,bias_f=1"
+    assert (
+        cli("train", corpus, "--init", spec, "--max-steps", 1, "--out", "run", *SMALL[:-1], 1e-12).code == 0
+    )
+    assert configuration(tmp_path / "run")["model"]["init"] == spec
+    params = tt.load(tmp_path / "run").model.params
+    for block in np.split(params["rnn.weight_hh_l0"], 4):
+        np.testing.assert_allclose(block @ block.T, np.eye(12), atol=1e-5)
+    np.testing.assert_allclose((params["rnn.bias_ih_l0"] + params["rnn.bias_hh_l0"])[12:24], 1, atol=1e-5)
+
+
+def test_init_that_means_nothing_is_told_before_a_text_is_read(cli, tmp_path):
+    result = cli("train", "missing.txt", "--init", "weight_hh=othogonal")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert (
+        "init weight_hh=othogonal found; expected for weight_hh one of uniform[:BOUND], xavier" in result.err
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_init_for_another_cell_is_refused_in_one_line(cli, corpus, tmp_path):
+    result = cli("train", corpus, "--cell", "gru", "--init", "bias_f=1", *SMALL)
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert (
+        "init target bias_f found; expected one of bias, bias_r, bias_z, bias_n for this cell" in result.err
+    )
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "embedding_size", "tied"),
     [
@@ -136,6 +169,19 @@ def test_train_by_default_takes_adam_at_two_thousandths(cli, corpus, tmp_path):
     training = configuration(tmp_path / "run")["training"]
     assert training["optimizer"] == {"name": "adam", "lr": 0.002, "betas": [0.9, 0.999], "eps": 1e-8}
     assert (training["truncation"], training["clip"]) == ("chunk:50", "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("nesterov", {"name": "momentum", "lr": 0.005, "momentum": 0.9, "nesterov": True}),
+        ("adamw", {"name": "adamw", "lr": 0.002, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.01}),
+    ],
+)
+def test_train_settles_the_optimizer_and_its_learning_rate(name, settings, cli, corpus, tmp_path):
+    options = ("--out", "run", "--max-steps", 1, "--optimizer", name, "--hidden-size", 8)
+    assert cli("train", corpus, *options).code == 0
+    assert configuration(tmp_path / "run")["training"]["optimizer"] == settings
 
 
 def test_train_that_diverges_fails_with_its_report_and_finite_weights(cli, corpus, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from throughtime.machine.arrays import Array
-from throughtime.optim import SGD, Adam, Momentum, Optimizer, RMSprop
+from throughtime.optim import SGD, Adam, AdamW, Momentum, Optimizer, RMSprop
 
 STEPS = 20
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
@@ -16,6 +16,13 @@ PAIRS: list[tuple[type[Optimizer], dict[str, Any], str, dict[str, Any]]] = [
     (SGD, {"lr": 0.03}, "SGD", {"lr": 0.03}),
     (Momentum, {"lr": 0.02}, "SGD", {"lr": 0.02, "momentum": 0.9}),
     (Momentum, {"lr": 0.02, "momentum": 0.5}, "SGD", {"lr": 0.02, "momentum": 0.5}),
+    (Momentum, {"lr": 0.02, "nesterov": True}, "SGD", {"lr": 0.02, "momentum": 0.9, "nesterov": True}),
+    (
+        Momentum,
+        {"lr": 0.02, "momentum": 0.5, "nesterov": True},
+        "SGD",
+        {"lr": 0.02, "momentum": 0.5, "nesterov": True},
+    ),
     (RMSprop, {"lr": 0.01}, "RMSprop", {"lr": 0.01}),
     (RMSprop, {"lr": 0.01, "alpha": 0.9, "eps": 1e-3}, "RMSprop", {"lr": 0.01, "alpha": 0.9, "eps": 1e-3}),
     (Adam, {}, "Adam", {}),
@@ -24,6 +31,13 @@ PAIRS: list[tuple[type[Optimizer], dict[str, Any], str, dict[str, Any]]] = [
         {"lr": 0.02, "betas": (0.5, 0.9), "eps": 1e-4},
         "Adam",
         {"lr": 0.02, "betas": (0.5, 0.9), "eps": 1e-4},
+    ),
+    (AdamW, {}, "AdamW", {}),
+    (
+        AdamW,
+        {"lr": 0.02, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.3},
+        "AdamW",
+        {"lr": 0.02, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.3},
     ),
 ]
 
@@ -78,7 +92,7 @@ def test_steps_equal_pytorch(
             assert worst <= TOLERANCE[dtype], (step, name)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(RMSprop, "RMSprop"), (Adam, "Adam")])
+@pytest.mark.parametrize(("ours", "theirs"), [(RMSprop, "RMSprop"), (Adam, "Adam"), (AdamW, "AdamW")])
 def test_defaults_besides_the_learning_rate_are_those_of_pytorch(
     torch: Any, ours: type[Optimizer], theirs: str
 ) -> None:

@@ -9,9 +9,9 @@ import pytest
 from throughtime.errors import ArgumentError, DtypeError, InputError, ShapeError
 from throughtime.machine.arrays import Array
 from throughtime.machine.jit import COMPILING
-from throughtime.optim import SGD, Adam, Momentum, Optimizer, RMSprop, optimizer_from_name
+from throughtime.optim import SGD, Adam, AdamW, Momentum, Optimizer, RMSprop, optimizer_from_name
 
-ALL: list[type[Any]] = [SGD, Momentum, RMSprop, Adam]
+ALL: list[type[Any]] = [SGD, Momentum, RMSprop, Adam, AdamW]
 EVERY = pytest.mark.parametrize("kind", ALL)
 
 
@@ -39,7 +39,7 @@ def test_the_state_is_allocated_at_the_first_step_under_flat_names(kind: type[An
     params = some_params("float32")
     optimizer.step(params, some_grads(dtype="float32"))
     expected = {f"{slot}.{name}": params[name] for slot in kind.slots for name in params}
-    assert optimizer.state.keys() == expected.keys() | ({"step"} if kind is Adam else set())
+    assert optimizer.state.keys() == expected.keys() | ({"step"} if kind.counts_steps else set())
     for name, param in expected.items():
         assert (optimizer.state[name].shape, optimizer.state[name].dtype) == (param.shape, param.dtype)
 
@@ -50,6 +50,7 @@ def test_the_slots_have_the_names_that_checkpoints_use() -> None:
         "momentum": ("velocity",),
         "rmsprop": ("square",),
         "adam": ("mean", "square"),
+        "adamw": ("mean", "square"),
     }
 
 
@@ -125,14 +126,34 @@ def test_types_may_differ_between_parameters(kind: type[Any]) -> None:
     np.testing.assert_array_equal(params["weight"], reference["weight"])
 
 
-@EVERY
-def test_a_parameter_without_gradients_stays_where_it_is(kind: type[Any]) -> None:
+@pytest.mark.parametrize(
+    "optimizer", [*(kind(lr=0.1) for kind in ALL if kind is not AdamW), AdamW(lr=0.1, weight_decay=0)]
+)
+def test_a_parameter_without_gradients_stays_where_it_is(optimizer: Optimizer) -> None:
     # In float32 the squares of tiny gradients underflow; their steps must not become 0/0.
     params = {"weight": np.array([1, 2, 3], np.float32)}
-    optimizer = kind(lr=0.1)
     for _ in range(3):
         optimizer.step(params, {"weight": np.array([0, 1e-30, 0], np.float32)})
     assert params["weight"].tolist() == [1, 2, 3]
+
+
+def test_weight_decay_shrinks_what_has_no_gradient_as_fast_as_what_has_a_large_one() -> None:
+    grads = {"weight": np.array([0.0, 1e6])}
+    with_decay, without = {"weight": np.array([4.0, 4.0])}, {"weight": np.array([4.0, 4.0])}
+    AdamW(lr=0.1, weight_decay=0.5).step(with_decay, grads)
+    Adam(lr=0.1).step(without, grads)
+    np.testing.assert_allclose(without["weight"] - with_decay["weight"], 0.1 * 0.5 * 4, rtol=1e-14)
+
+
+def test_nesterov_continues_from_its_settings() -> None:
+    first = optimizer_from_name("nesterov", 0.1)
+    again = Momentum(**json.loads(json.dumps(first.settings())))
+    ours, theirs, plain = some_params(), some_params(), some_params()
+    first.step(ours, some_grads())
+    again.step(theirs, some_grads())
+    Momentum(lr=0.1).step(plain, some_grads())
+    assert equal(ours, theirs)
+    assert not equal(ours, plain)
 
 
 def broken(**changes: Any) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -224,6 +245,7 @@ def test_a_learning_rate_that_is_not_above_zero_is_refused(kind: type[Any], lr: 
     [
         (Momentum, {"momentum": 1.0}, "momentum"),
         (Momentum, {"momentum": -0.1}, "momentum"),
+        (Momentum, {"momentum": 0, "nesterov": True}, "momentum"),
         (RMSprop, {"alpha": 1.0}, "alpha"),
         (RMSprop, {"alpha": np.nan}, "alpha"),
         (RMSprop, {"eps": 0.0}, "eps"),
@@ -232,6 +254,9 @@ def test_a_learning_rate_that_is_not_above_zero_is_refused(kind: type[Any], lr: 
         (Adam, {"betas": (0.9,)}, "betas"),
         (Adam, {"betas": 0.9}, "betas"),
         (Adam, {"eps": -1e-8}, "eps"),
+        (AdamW, {"weight_decay": -0.1}, "weight_decay"),
+        (AdamW, {"weight_decay": np.inf}, "weight_decay"),
+        (AdamW, {"eps": 0.0}, "eps"),
     ],
 )
 def test_a_setting_out_of_range_is_named(kind: type[Any], settings: dict[str, Any], name: str) -> None:
@@ -259,7 +284,8 @@ def test_an_optimizer_is_found_by_its_name(kind: type[Any]) -> None:
 
 def test_an_unknown_name_lists_the_choices() -> None:
     with pytest.raises(
-        ArgumentError, match="'adagrad' is unknown; expected one of sgd, momentum, rmsprop, adam"
+        ArgumentError,
+        match="'adagrad' is unknown; expected one of sgd, momentum, nesterov, rmsprop, adam, adamw",
     ):
         optimizer_from_name("adagrad", 0.1)
 

@@ -16,7 +16,7 @@ _TEXT, _MODEL, _TRAINING, _OUTPUT = "Text", "Model", "Training", "Output"
 # Words are capped, as in the series: most of a text's words occur once.
 _WORDS = 8000
 # By optimiser, where its own default is not the one for a model of this kind.
-_LR = {"adam": 2e-3}
+_LR = {"adam": 2e-3, "adamw": 2e-3}
 
 
 def train(
@@ -68,8 +68,12 @@ def train(
         float, typer.Option(help="Probability of dropout between layers.", rich_help_panel=_MODEL)
     ] = 0.0,
     init: Annotated[
-        Literal["default", "article"],
-        typer.Option(help="How weights start: as PyTorch's, or as the article's.", rich_help_panel=_MODEL),
+        str,
+        typer.Option(
+            metavar="[default|article][,TARGET=START]...",
+            help="How weights start: as PyTorch's, or as the article's; then, say, weight_hh=orthogonal,bias_f=1.",
+            rich_help_panel=_MODEL,
+        ),
     ] = "default",
     batch_size: Annotated[
         int, typer.Option(help="Streams or sentences side by side.", rich_help_panel=_TRAINING)
@@ -92,7 +96,7 @@ def train(
         typer.Option(help="Of the loss over an update: sum is the article's.", rich_help_panel=_TRAINING),
     ] = "mean",
     optimizer: Annotated[
-        Literal["sgd", "momentum", "rmsprop", "adam"],
+        Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"],
         typer.Option(help="The rule of an update.", rich_help_panel=_TRAINING),
     ] = "adam",
     lr: Annotated[
@@ -100,7 +104,7 @@ def train(
         typer.Option(
             help="Learning rate.",
             rich_help_panel=_TRAINING,
-            show_default="adam, rmsprop 0.002; sgd, momentum 0.005",
+            show_default="adam, adamw, rmsprop 0.002; others 0.005",
         ),
     ] = None,
     schedule: Annotated[
@@ -157,6 +161,7 @@ def train(
     """Train a language model on text, and keep it in a run directory."""
     from throughtime.data.corpus import builtin, read
     from throughtime.data.tokenizer import Tokenizer
+    from throughtime.initial import parse_initialisation
     from throughtime.optim import schedule_from_spec
     from throughtime.training.directory import WEIGHTS, free_name
     from throughtime.training.display import display
@@ -165,6 +170,7 @@ def train(
     from throughtime.truncation import parse_truncation
 
     reach = None if truncation is None else parse_truncation(truncation)
+    parse_initialisation(init)  # a slip is told before the text is read
     rule = _optimizer(optimizer, lr)
     clip = _clip(clip_norm, clip_value)
     corpus = read(files) if files else builtin()

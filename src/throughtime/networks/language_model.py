@@ -98,7 +98,7 @@ class LanguageModel(Network):
         else:
             table = normal(rng, (vocab_size, embedding_size), 1.0, self.dtype)
             self.params = {"embedding.weight": table, **self.params}
-        self._complete(vocab_size=self.vocab_size, embedding_size=self.embedding_size, tied=bool(tied))
+        self._complete(rng, vocab_size=self.vocab_size, embedding_size=self.embedding_size, tied=bool(tied))
 
     def _source(self, inputs: Array) -> Input:
         ids = check_ids("inputs", inputs, self.vocab_size)

@@ -9,7 +9,7 @@ import numpy as np
 
 from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError, ShapeError
-from throughtime.initial import uniform
+from throughtime.initial import begin, parse_initialisation, uniform
 from throughtime.losses import count_targets, losses
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
@@ -29,8 +29,6 @@ from throughtime.networks.validation import (
 )
 from throughtime.targets import IGNORED
 from throughtime.truncation import Truncation
-
-STARTS = ("default", "article")
 
 _BIASES = ("rnn.bias_ih_l", "rnn.bias_hh_l", "readout.bias")
 
@@ -91,10 +89,7 @@ class Network:
             raise ArgumentError(
                 f"loss {loss!r} found; expected one of {', '.join(losses)}. Use softmax for classes."
             )
-        if init not in STARTS:
-            raise ArgumentError(
-                f"init {init!r} found; expected one of {', '.join(STARTS)}. Use default, PyTorch's start."
-            )
+        start = parse_initialisation(init)
         self.loss, self.at, self.bias = loss, _require_at(at), bias
         self.output_size = require_count("output_size", output_size)
         self.dtype = require_dtype(dtype)
@@ -114,7 +109,7 @@ class Network:
         self.params["readout.weight"] = uniform(rng, (self.output_size, hidden_size), bound, self.dtype)
         if bias:
             self.params["readout.bias"] = uniform(rng, (self.output_size,), bound, self.dtype)
-        if init == "article":
+        if start.whole == "article":
             self._start_as_the_article(rng)
         self.settings: dict[str, Any] = {
             "hidden_size": self.layers.hidden_size,
@@ -128,9 +123,11 @@ class Network:
         }
         self.shapes: dict[str, tuple[int, ...]] = {}
 
-    def _complete(self, **settings: Any) -> None:
+    def _complete(self, rng: np.random.Generator, **settings: Any) -> None:
         """What a subclass's constructor ends with: its own settings; the parameters are all there, and keep their shapes."""
         self.settings = {**settings, **self.settings}
+        with computing():  # one thread, so that a factorisation has the same bits on any number of cores
+            begin(self.params, parse_initialisation(self.settings["init"]).items, self.layers.cell.gates, rng)
         self.shapes = {name: array.shape for name, array in self.params.items()}
 
     def _start_as_the_article(self, rng: np.random.Generator) -> None:

@@ -26,8 +26,10 @@ class SequenceModel(Network):
         are class ids, logistic's numbers from 0 to 1; -100 is ignored in both.
     at : "every" or "last"
         Whether each step has a target or each sequence has one, at its last step.
-    init : "default" or "article"
-        Uniform on +-1/sqrt(hidden_size) as in PyTorch, or on +-1/sqrt(incoming connections) as in the article.
+    init : str
+        "default", uniform on +-1/sqrt(hidden_size) as in PyTorch, or "article", on +-1/sqrt(incoming connections) as
+        there; then what starts otherwise: "weight_hh=orthogonal,bias_f=1", "article,weight_hh=identity:0.5".
+        `throughtime.initial.grammar` has all names.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class SequenceModel(Network):
         dtype: Any = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> None:
+        rng = generator(seed)
         super().__init__(
             input_size=input_size,
             hidden_size=hidden_size,
@@ -74,6 +77,6 @@ class SequenceModel(Network):
             at=at,
             init=init,
             dtype=dtype,
-            rng=generator(seed),
+            rng=rng,
         )
-        self._complete(input_size=self.layers.input_size, output_size=self.output_size, loss=loss, at=at)
+        self._complete(rng, input_size=self.layers.input_size, output_size=self.output_size, loss=loss, at=at)

@@ -1,7 +1,11 @@
 """Optimisers, gradient clipping and learning-rate schedules."""
 
+from collections.abc import Callable
+from functools import partial
+
 from throughtime.errors import ArgumentError
 from throughtime.optim.adam import Adam
+from throughtime.optim.adamw import AdamW
 from throughtime.optim.clip import Clip, ClipNorm, ClipResult, ClipValue, global_norm
 from throughtime.optim.momentum import Momentum
 from throughtime.optim.optimizer import Optimizer
@@ -12,6 +16,7 @@ from throughtime.optim.sgd import SGD
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "Clip",
     "ClipNorm",
     "ClipResult",
@@ -27,18 +32,23 @@ __all__ = [
     "schedule_from_spec",
 ]
 
-_BY_NAME: dict[str, type[SGD | Momentum | RMSprop | Adam]] = {
-    optimizer.name: optimizer for optimizer in (SGD, Momentum, RMSprop, Adam)
+_BY_NAME: dict[str, Callable[..., Optimizer]] = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": partial(Momentum, nesterov=True),
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
 }
 
 
 def optimizer_from_name(name: str, lr: float | None = None) -> Optimizer:
-    """Return the optimiser of the command line's spelling: "sgd", "momentum", "rmsprop" or "adam".
+    """Return the optimiser of the command line's spelling.
 
     Parameters
     ----------
     name : str
-        The optimiser.
+        "sgd", "momentum", "nesterov", "rmsprop", "adam" or "adamw".
     lr : float, optional
         Learning rate; None takes the optimiser's own.
 

@@ -1,6 +1,7 @@
 """Adam: momentum and RMSprop together, both corrected for having started at zero."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from throughtime.errors import ArgumentError
@@ -11,7 +12,7 @@ from throughtime.optim.settings import fraction, positive
 
 
 @compiled
-def _adam(
+def adam_step(
     p: Array,
     g: Array,
     m: Array,
@@ -23,6 +24,7 @@ def _adam(
     shrink: float,
     eps: float,
 ) -> None:
+    """Update one parameter and its running means m and s; all rows are of one size and dtype."""
     for i in range(p.size):
         m[i] += new1 * (g[i] - m[i])
         s[i] = beta2 * s[i] + new2 * g[i] * g[i]
@@ -61,7 +63,7 @@ class Adam(Optimizer):
     """
 
     name = "adam"
-    kernel = staticmethod(_adam)
+    kernel: Callable[..., None] = staticmethod(adam_step)
     slots = ("mean", "square")
     counts_steps = True
 

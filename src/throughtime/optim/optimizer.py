@@ -38,7 +38,7 @@ class Optimizer(ABC):
     name: ClassVar[str]
     slots: ClassVar[tuple[str, ...]] = ()
     counts_steps: ClassVar[bool] = False
-    kernel: ClassVar[Callable[..., None]]
+    kernel: Callable[..., None]
 
     def __init__(self, lr: float) -> None:
         self.lr = lr

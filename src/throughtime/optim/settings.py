@@ -16,6 +16,15 @@ def positive(name: str, value: Any, example: float) -> float:
     return float(value)
 
 
+def at_least_zero(name: str, value: Any, example: float) -> float:
+    """Return a finite number of 0 or above as a float; raise ArgumentError, naming the example, for anything else."""
+    if not _is_number(value) or not 0 <= value < math.inf:
+        raise ArgumentError(
+            f"{name} is {value!r}; expected a finite number of 0 or above. Pass one such as {example}."
+        )
+    return float(value)
+
+
 def fraction(name: str, value: Any, example: float) -> float:
     """Return a number in [0, 1) as a float; raise ArgumentError, naming the example, for anything else."""
     if not _is_number(value) or not 0 <= value < 1:

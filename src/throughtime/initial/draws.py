@@ -1,4 +1,4 @@
-"""How weights start."""
+"""Random numbers: where they come from, and the two plain distributions."""
 
 from typing import Any
 
