@@ -14,7 +14,6 @@ from throughtime.machine.jit import (
     COMPILING,
     cache_counts,
     compiled,
-    compiled_reassociating,
     equation,
     fingerprint,
     python_function,
@@ -201,18 +200,6 @@ def test_compiled_function_keeps_nan_infinity_and_the_sign_of_a_quotient():
     if COMPILING:
         assert facts(math.nan, 0.0) == (True, True, math.inf, -math.inf)
     assert facts(1.0, np.float64(2.0)) == (False, False, 0.5, -0.5)
-
-
-def test_compiled_reassociating_sums_to_rounding():
-    @compiled_reassociating
-    def total(x):
-        s = x.dtype.type(0)
-        for value in x:
-            s += value
-        return s
-
-    x = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
-    assert total(x) == pytest.approx(x.sum(dtype=np.float64), abs=1e-4)
 
 
 FACTOR = 1

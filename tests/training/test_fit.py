@@ -11,6 +11,8 @@ import pytest
 
 import throughtime as tt
 from throughtime.data import SentenceBatches, StreamBatches, split, split_sentences
+from throughtime.machine import denormals
+from throughtime.machine.jit import COMPILING
 from throughtime.optim.schedule import HalveOnRise
 from throughtime.training.events import Evaluated, Event, Finished, Started, Step, Stopped
 
@@ -398,3 +400,19 @@ def test_fit_refuses_bad_input_before_anything_is_written(
 def test_fit_refuses_a_model_that_is_none_of_tokens():
     with pytest.raises(tt.ArgumentError, match="a SequenceModel found"):
         tt.fit(tt.SequenceModel(1, 2, 1), "some text")
+
+
+@pytest.mark.skipif(
+    not COMPILING or not denormals._FLUSH, reason="no control register known, or the compiler is off"
+)
+def test_fit_flushes_denormals_around_its_whole_loop_and_not_after(text, tokenizer, model):
+    tiny = np.full(64, 1e-30, np.float32)
+    products = []
+
+    def between_steps(event):
+        if isinstance(event, Step):
+            products.append(float((tiny * np.float32(1e-10)).max()))
+
+    tt.fit(model, text, tokenizer=tokenizer, max_steps=2, on_event=between_steps)
+    assert products == [0.0, 0.0]
+    assert (tiny * np.float32(1e-10)).max() > 0

@@ -20,7 +20,7 @@ from numba.np.numpy_support import as_dtype
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Never `nnan` or `ninf`, which turn isnan(nan) into False. `reassoc` changes sums, so it is asked for by name.
+# Never `nnan` or `ninf`, which turn isnan(nan) into False, nor `reassoc`, which reorders sums.
 _EXACT = frozenset({"contract", "nsz", "arcp", "afn"})
 # Without error_model="numpy" each division tests for zero, and no loop with one is vectorised.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
@@ -52,12 +52,11 @@ def equation(function: F) -> F:
 
 def compiled(function: F) -> F:
     """Compile a kernel, cached under a name that changes with anything it calls, in whatever file."""
-    return _cached(function, _EXACT)
-
-
-def compiled_reassociating(function: F) -> F:
-    """As `compiled`, with sums reordered at will: only where a test shows that to be harmless."""
-    return _cached(function, _EXACT | {"reassoc"})
+    function.__qualname__ += "_" + fingerprint(function)
+    kernel: F = njit(cache=True, fastmath=set(_EXACT), **_OPTIONS)(function)
+    if COMPILING:
+        _compiled.append(kernel)
+    return kernel
 
 
 def specialise(template: F, name: str, **parts: Any) -> F:
@@ -132,14 +131,6 @@ def result_type(function: Callable[..., Any], *arguments: Any) -> Any:
         reasons = [line for line in lines if line and not line.startswith("Failed in")]
         raise TypeError(reasons[0] if reasons else type(error).__name__) from error
     return _dtypes(function.overloads[signature].signature.return_type)  # type: ignore[attr-defined]
-
-
-def _cached(function: F, fastmath: frozenset[str]) -> F:
-    function.__qualname__ += "_" + fingerprint(function)
-    kernel: F = njit(cache=True, fastmath=set(fastmath), **_OPTIONS)(function)
-    if COMPILING:
-        _compiled.append(kernel)
-    return kernel
 
 
 def _dtypes(kind: Any) -> Any:

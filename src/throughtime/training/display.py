@@ -3,7 +3,7 @@
 import time
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import IO, Protocol
+from typing import IO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,16 +15,6 @@ from throughtime.training.events import Evaluated, Event, Finished, Listener, St
 # Without a terminal: a line at least so often, so that a log shows that training is alive.
 _SILENCE = 10.0
 _COLUMNS = ("step", 15), ("loss", 9), ("validation", 12), ("gradient", 11), ("tokens", 11), ("time", 11)
-
-
-class Display(Protocol):
-    """A listener to be used in a with statement."""
-
-    def __enter__(self) -> Listener: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 def display(stream: IO[str], quiet: bool = False) -> AbstractContextManager[Listener]:

@@ -9,7 +9,7 @@ from throughtime.data.batch import Batch
 from throughtime.errors import DivergedError
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
-from throughtime.machine.threads import single_threaded_blas
+from throughtime.machine.conditions import computing
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.layer import State
 from throughtime.optim import ClipResult, global_norm
@@ -85,7 +85,7 @@ class Training:
         self._emit(self._started())
         try:
             # What overflows is found where it matters, and reported once.
-            with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
+            with computing(), np.errstate(over="ignore", invalid="ignore"):
                 self._loop()
         except KeyboardInterrupt:
             if self.kept.step == 0 and self.step and absurd_weights(self.model.params) is None:
