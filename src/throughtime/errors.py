@@ -8,12 +8,16 @@ ThroughtimeError
 │   ├── TokenError            a token id outside the vocabulary
 │   ├── TextError             a text that is missing, empty, binary, not UTF-8, or too short
 │   ├── RunError              a run directory that cannot be used
+│   │   └── DamagedError      a file whose bytes have changed since it was written
 │   └── CellError             a cell that breaks the contract of `throughtime.cells`
 └── WorkFailed                the work itself failed; the command line exits with 1
     ├── DivergedError         a loss or a gradient that is not finite
     └── GradientError         a gradient check above its tolerance
 
 Each message is one line: what was found, what was expected, what to do.
+
+Two more are no errors: StopTraining, which a callback raises to end training, and Interrupted, a KeyboardInterrupt after
+which all is in order.
 """
 
 
@@ -49,6 +53,10 @@ class RunError(InputError, ValueError):
     """A run directory cannot be used."""
 
 
+class DamagedError(RunError):
+    """A file's bytes have changed since it was written."""
+
+
 class CellError(InputError, ValueError):
     """A cell breaks the contract of `throughtime.cells`."""
 
@@ -63,3 +71,24 @@ class DivergedError(WorkFailed, ValueError):
 
 class GradientError(WorkFailed, ValueError):
     """A gradient check is above its tolerance."""
+
+
+class StopTraining(Exception):  # noqa: N818  # it is no error
+    """A callback of `throughtime.fit` raises it to end training as if its last update had been made.
+
+    Its text, one line, is told as the reason.
+    """
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal has ended training between two updates, after a checkpoint was written. Its text says how to go on.
+
+    Attributes
+    ----------
+    signal : int
+        2 for Ctrl-C, 15 for SIGTERM.
+    """
+
+    def __init__(self, line: str, signal: int) -> None:
+        super().__init__(line)
+        self.signal = signal
