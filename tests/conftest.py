@@ -18,6 +18,14 @@ settings.register_profile("throughtime", derandomize=True, deadline=None, print_
 settings.load_profile("throughtime")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def token_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A token cache of the tests' own, also for the programs that they start."""
+    directory = tmp_path_factory.mktemp("cache")
+    os.environ["THROUGHTIME_CACHE"] = str(directory)
+    return directory
+
+
 def require_torch() -> ModuleType:
     """PyTorch on one thread; where it is missing the caller's tests are skipped with the reason.
 

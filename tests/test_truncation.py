@@ -1,6 +1,7 @@
 """What each truncation says of a call, and what is said of a truncation that makes no sense."""
 
 import re
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from throughtime.truncation import (
     Truncation,
     Window,
     parse_truncation,
+    passes,
     require_truncation,
 )
 
-EVERY = [Full(), Window(0), Window(3), Chunk(1), Chunk(4)]
+EVERY = [Full(), Window(0), Window(3), Chunk(1), Chunk(4), Chunk(1, 2), Chunk(2, 3), Chunk(3, 7)]
 
 
 @pytest.mark.parametrize("truncation", EVERY, ids=str)
@@ -31,24 +33,57 @@ def test_segments_score_each_step_once_and_never_reach_ahead(truncation, T):
 @pytest.mark.parametrize("k", [0, 1, 3, 4, 5])
 def test_window_reaches_back_k_steps_from_each(k):
     T = 5
-    assert [s.scored - s.start for s in Window(k).segments(T)] == [min(t, k) for t in range(T)]
+    reached = [(t, t - s.start) for s in Window(k).segments(T) for t in range(s.scored, s.stop)]
+    assert reached == [(t, min(t, k)) for t in range(T)]
     assert Window(k).window(T) == (k if k < T else None)
-    assert Window(k).cuts(T) is None
 
 
-@pytest.mark.parametrize("k", [1, 2, 5, 6])
-def test_chunk_cuts_at_its_edges_and_not_at_the_start(k):
-    T, cuts = 6, Chunk(k).cuts(6)
-    edges = [] if cuts is None else np.flatnonzero(cuts).tolist()
-    assert edges == list(range(k, T, k))
-    assert [s.start for s in Chunk(k).segments(T)] == [0, *edges]
-    assert Chunk(k).window(T) is None
+@pytest.mark.parametrize("k1", [1, 2, 5, 6])
+@pytest.mark.parametrize("more", [0, 1, 3])
+def test_chunk_looks_back_k2_steps_from_the_end_of_each_stretch(k1, more):
+    T, k2 = 11, k1 + more
+    segments = list(Chunk(k1, k2).segments(T))
+    assert [s.scored for s in segments] == list(range(0, T, k1))
+    assert [s.start for s in segments] == [max(0, s.scored - more) for s in segments]
+    assert [s.start for s in segments[:-1]] == [max(0, s.stop - k2) for s in segments[:-1]]
+    assert Chunk(k1, k2).window(T) is None
+
+
+@pytest.mark.parametrize("k1", range(1, 8))
+def test_chunk_cuts_no_call_that_is_not_longer_than_k2(k1):
+    """An update's new steps are its last, wherever stretches of k1 from its first step would end."""
+    for T in range(1, 8):
+        assert list(Chunk(k1, 7).segments(T)) == [Segment(0, 0, T)]
+    assert any(s.start for s in Chunk(k1, 7).segments(15))
+
+
+def test_chunk_of_one_number_cuts_at_its_edges():
+    assert Chunk(4) == Chunk(4, 4)
+    assert Chunk(4) != Chunk(4, 5)
+    assert [(s.start, s.stop) for s in Chunk(4).segments(10)] == [(0, 4), (4, 8), (8, 10)]
 
 
 def test_full_leaves_nothing_out():
     assert Full().window(7) is None
-    assert Full().cuts(7) is None
     assert list(Full().segments(7)) == [Segment(0, 0, 7)]
+
+
+@pytest.mark.parametrize("truncation", EVERY, ids=str)
+@pytest.mark.parametrize("T", [1, 5, 9])
+def test_passes_hold_every_segment_once_and_do_not_overlap(truncation, T):
+    found = passes(truncation.segments(T))
+    for one in found:
+        assert all(before.stop <= after.start for before, after in pairwise(one))
+    assert sorted(chain(*found)) == sorted(truncation.segments(T))
+
+
+@pytest.mark.parametrize(
+    ("truncation", "expected"),
+    [(Full(), 1), (Chunk(3), 1), (Chunk(2, 20), 1), (Chunk(2, 4), 2), (Chunk(2, 5), 3), (Window(3), 4)],
+    ids=str,
+)
+def test_passes_are_as_many_as_segments_overlap(truncation, expected):
+    assert len(passes(truncation.segments(20))) == expected
 
 
 @pytest.mark.parametrize("truncation", EVERY, ids=str)
@@ -59,6 +94,7 @@ def test_spelling_and_truncation_are_each_others_inverse(truncation):
 
 def test_numpy_integers_are_numbers_of_steps():
     assert Chunk(np.int64(4)) == Chunk(4)
+    assert str(Chunk(np.int64(4), np.int64(6))) == "chunk:4,6"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +112,14 @@ def test_numpy_integers_are_numbers_of_steps():
         (lambda: parse_truncation("window:four"), "truncation 'window:four'", "window:K"),
         (lambda: parse_truncation("full:"), "truncation 'full:'", "full, window:K"),
         (lambda: parse_truncation("full:3"), "truncation 'full:3'", "full, window:K"),
+        (lambda: Chunk(3, 2), "Chunk(3, 2)", "at least 3"),
+        (lambda: Chunk(3, 4.0), "Chunk(3, 4.0)", "a whole number"),
+        (lambda: Chunk(1, True), "Chunk(1, True)", "a whole number"),
+        (lambda: parse_truncation("chunk:20,10"), "Chunk(20, 10)", "at least 20"),
+        (lambda: parse_truncation("chunk:0,10"), "Chunk(0)", "at least 1"),
+        (lambda: parse_truncation("chunk:1,2,3"), "truncation 'chunk:1,2,3'", "chunk:K1,K2"),
+        (lambda: parse_truncation("chunk:20,"), "truncation 'chunk:20,'", "chunk:K1,K2"),
+        (lambda: parse_truncation("window:1,2"), "truncation 'window:1,2'", "window:K"),
         (lambda: parse_truncation("half"), "truncation 'half'", "chunk:K"),
         (lambda: require_truncation("full"), "truncation 'full'", "Full()"),
         (lambda: require_truncation(4), "truncation 4", "Window(k)"),

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from throughtime.errors import (
     ArgumentError,
     CellError,
+    DamagedError,
     DivergedError,
     DtypeError,
     GradientError,
     InputError,
+    Interrupted,
     RunError,
     ShapeError,
+    StopTraining,
     TextError,
     ThroughtimeError,
     TokenError,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from throughtime.data.corpus import Corpus
     from throughtime.data.tokenizer import Tokenizer
     from throughtime.networks.check_cell import check_cell
+    from throughtime.networks.faults import examine
     from throughtime.networks.gradients import bptt, check_gradients
     from throughtime.networks.language_model import LanguageModel
     from throughtime.networks.layer import GRU, LSTM, RNN, Recurrent
@@ -36,12 +40,15 @@ if TYPE_CHECKING:
     from throughtime.optim.adam import Adam
     from throughtime.optim.adamw import AdamW
     from throughtime.optim.clip import ClipNorm, ClipValue
+    from throughtime.optim.clip_auto import ClipAuto
+    from throughtime.optim.grammar import schedule_from_spec
     from throughtime.optim.momentum import Momentum
     from throughtime.optim.rmsprop import RMSprop
     from throughtime.optim.sgd import SGD
     from throughtime.training.evaluate import evaluate
     from throughtime.training.fit import fit
     from throughtime.training.generate import generate
+    from throughtime.training.resume import resume
     from throughtime.training.run import load
     from throughtime.truncation import Chunk, Full, Window
 
@@ -58,14 +65,17 @@ __all__ = [
     "Cell",
     "CellError",
     "Chunk",
+    "ClipAuto",
     "ClipNorm",
     "ClipValue",
     "Corpus",
+    "DamagedError",
     "DivergedError",
     "DtypeError",
     "Full",
     "GradientError",
     "InputError",
+    "Interrupted",
     "LanguageModel",
     "Momentum",
     "RMSprop",
@@ -73,6 +83,7 @@ __all__ = [
     "RunError",
     "SequenceModel",
     "ShapeError",
+    "StopTraining",
     "TextError",
     "ThroughtimeError",
     "TokenError",
@@ -84,9 +95,12 @@ __all__ = [
     "check_cell",
     "check_gradients",
     "evaluate",
+    "examine",
     "fit",
     "generate",
     "load",
+    "resume",
+    "schedule_from_spec",
 ]
 
 # Where each name is found when it is first asked for. A test holds this table, the imports that type
@@ -96,6 +110,7 @@ _MODULE_OF = {
     "AdamW": "throughtime.optim.adamw",
     "Cell": "throughtime.cells.cell",
     "Chunk": "throughtime.truncation",
+    "ClipAuto": "throughtime.optim.clip_auto",
     "ClipNorm": "throughtime.optim.clip",
     "ClipValue": "throughtime.optim.clip",
     "Corpus": "throughtime.data.corpus",
@@ -115,9 +130,12 @@ _MODULE_OF = {
     "check_cell": "throughtime.networks.check_cell",
     "check_gradients": "throughtime.networks.gradients",
     "evaluate": "throughtime.training.evaluate",
+    "examine": "throughtime.networks.faults",
     "fit": "throughtime.training.fit",
     "generate": "throughtime.training.generate",
     "load": "throughtime.training.run",
+    "resume": "throughtime.training.resume",
+    "schedule_from_spec": "throughtime.optim.grammar",
 }
 
 if not TYPE_CHECKING:  # a checker that saw __getattr__ would accept any name at all

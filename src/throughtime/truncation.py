@@ -1,13 +1,12 @@
 """How far back in time the gradient goes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from throughtime.errors import ArgumentError
-from throughtime.machine.arrays import Array
 
 
 class Segment(NamedTuple):
@@ -22,18 +21,18 @@ class Segment(NamedTuple):
 class Truncation(Protocol):
     """What a truncation says of one call over T steps.
 
-    A sweep asks for `window` and `cuts`. `segments` says the same a second time, as what is differentiated: checks by
-    finite differences use it, and no sweep does.
+    `segments` is the whole of it. Where a window says the same, all segments are differentiated side by side, lag by
+    lag; otherwise in as many reverse sweeps as segments overlap.
     """
 
     def window(self, T: int) -> int | None:
         """The last lag of each output step's own gradient; None where there is no such limit."""
 
-    def cuts(self, T: int) -> Array | None:
-        """(T,) of bool: whether no gradient crosses from step t to t - 1; None where all do."""
-
     def segments(self, T: int) -> Iterator[Segment]:
-        """The pieces whose gradients add up to this truncation's."""
+        """The pieces whose gradients add up to this truncation's, in order of time.
+
+        One that starts at step 0 lets its gradient through to the given state.
+        """
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,6 @@ class Full:
     """
 
     def window(self, T: int) -> None:
-        return None
-
-    def cuts(self, T: int) -> None:
         return None
 
     def segments(self, T: int) -> Iterator[Segment]:
@@ -90,10 +86,10 @@ class Window:
     def window(self, T: int) -> int | None:
         return self.k if self.k < T else None  # beyond that, not even the initial state is left out
 
-    def cuts(self, T: int) -> None:
-        return None
-
     def segments(self, T: int) -> Iterator[Segment]:
+        if self.k >= T:
+            yield Segment(0, 0, T)
+            return
         for t in range(T):
             yield Segment(max(0, t - self.k), t, t + 1)
 
@@ -101,49 +97,89 @@ class Window:
         return f"window:{self.k}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Chunk:
-    """Stateful chunks of k steps: the state is carried over, the gradient is cut at the edge.
+    """The losses of k1 new steps at a time, differentiated through the k2 steps that end with them.
 
-    Averaged over offsets, a gradient at fixed parameters weighs lag l by max(0, (k - l) / k).
+    `Chunk(k)` is `Chunk(k, k)`: stateful chunks of k steps, the state carried over, the gradient cut at the edge. A
+    greater k2 looks back beyond the edge: every loss then reaches over at least k2 - k1 lags. Averaged over offsets, a
+    gradient at fixed parameters weighs lag l by min(1, max(0, (k2 - l) / k1)).
+
+    A call of at most k2 steps is cut nowhere. So an update takes k1 new steps, and before them the k2 - k1 steps to
+    look back over, their targets ignored. In a longer call the stretches of k1 steps begin with its first step.
 
     Parameters
     ----------
-    k : int
-        Steps per chunk, 1 or more.
+    k1 : int
+        New steps at a time, 1 or more.
+    k2 : int or None
+        Steps looked back over, those included: k1 or more. None for k1.
 
     Raises
     ------
     ArgumentError
-        k is less than 1.
+        k1 is less than 1, or k2 less than k1.
+
+    References
+    ----------
+    Williams and Peng (1990), BPTT(h; h').
 
     Examples
     --------
     >>> list(Chunk(2).segments(5))
     [Segment(start=0, scored=0, stop=2), Segment(start=2, scored=2, stop=4), Segment(start=4, scored=4, stop=5)]
+    >>> list(Chunk(2, 3).segments(5))
+    [Segment(start=0, scored=0, stop=2), Segment(start=1, scored=2, stop=4), Segment(start=3, scored=4, stop=5)]
     """
 
-    k: int
+    k1: int
+    k2: int
 
-    def __post_init__(self) -> None:
-        _require_at_least("Chunk", self.k, 1, "the number of steps of a chunk")
+    def __init__(self, k1: int, k2: int | None = None) -> None:
+        _require_at_least("Chunk", k1, 1, "the number of new steps of a chunk")
+        if k2 is None:
+            k2 = k1
+        elif isinstance(k2, bool) or not isinstance(k2, int | np.integer) or k2 < k1:
+            raise ArgumentError(
+                f"Chunk({k1!r}, {k2!r}) found; expected a whole number of at least {k1} after it, the steps looked back "
+                f"over, the new ones included. Use Chunk({k1}) to look no further than these."
+            )
+        object.__setattr__(self, "k1", int(k1))
+        object.__setattr__(self, "k2", int(k2))
 
     def window(self, T: int) -> None:
         return None
 
-    def cuts(self, T: int) -> Array | None:
-        if self.k >= T:
-            return None
-        steps = np.arange(T)
-        edges: Array = (steps % self.k == 0) & (steps > 0)
-        return edges
-
     def segments(self, T: int) -> Iterator[Segment]:
-        for start in range(0, T, self.k):
-            yield Segment(start, start, min(start + self.k, T))
+        if self.k2 >= T:
+            yield Segment(0, 0, T)
+            return
+        for scored in range(0, T, self.k1):
+            yield Segment(max(0, scored + self.k1 - self.k2), scored, min(scored + self.k1, T))
 
     def __str__(self) -> str:
-        return f"chunk:{self.k}"
+        return f"chunk:{self.k1}" if self.k2 == self.k1 else f"chunk:{self.k1},{self.k2}"
+
+
+def passes(segments: Iterable[Segment]) -> list[list[Segment]]:
+    """Segments in order of time as sets of some that do not overlap: one reverse sweep differentiates a whole set.
+
+    Examples
+    --------
+    >>> passes(Chunk(2).segments(4))
+    [[Segment(start=0, scored=0, stop=2), Segment(start=2, scored=2, stop=4)]]
+    >>> len(passes(Chunk(20, 100).segments(1000)))
+    5
+    """
+    found: list[list[Segment]] = []
+    for one in segments:
+        free = (each for each in found if each[-1].stop <= one.start)
+        fitting = next(free, None)
+        if fitting is None:
+            found.append([one])
+        else:
+            fitting.append(one)
+    return found
 
 
 def require_truncation(truncation: Any) -> Truncation:
@@ -158,39 +194,43 @@ def require_truncation(truncation: Any) -> Truncation:
         return Full()
     if isinstance(truncation, type) or not isinstance(truncation, Truncation):
         raise ArgumentError(
-            f"truncation {truncation!r} found; expected Full(), Window(k), Chunk(k) or None. Use parse_truncation for a "
-            "command-line spelling."
+            f"truncation {truncation!r} found; expected Full(), Window(k), Chunk(k), Chunk(k1, k2) or None. Use "
+            "parse_truncation for a command-line spelling."
         )
     return truncation
 
 
 def parse_truncation(spec: str) -> Truncation:
-    """The truncation that a command-line spelling means: full, window:K, chunk:K.
+    """The truncation that a command-line spelling means: full, window:K, chunk:K, chunk:K1,K2.
 
     Raises
     ------
     ArgumentError
-        The spelling is none of these, or its number is out of range.
+        The spelling is none of these, or a number is out of range.
 
     Examples
     --------
     >>> parse_truncation("window:4")
     Window(k=4)
+    >>> parse_truncation("chunk:20,100")
+    Chunk(k1=20, k2=100)
     """
-    name, _, number = spec.partition(":")
-    if spec == "full":
-        return Full()
-    kinds: dict[str, type[Window] | type[Chunk]] = {"window": Window, "chunk": Chunk}
+    name, _, rest = spec.partition(":")
     try:
-        steps = int(number)
+        steps = [int(number) for number in rest.split(",")] if rest else []
     except ValueError:
-        steps = None
-    if name not in kinds or steps is None:
-        raise ArgumentError(
-            f"truncation {spec!r} found; expected full, window:K or chunk:K. Try chunk:50, or window:4 for the "
-            "article's bptt_truncate."
-        )
-    return kinds[name](steps)
+        steps = []
+    match name, steps:
+        case "full", [] if spec == name:
+            return Full()
+        case "window", [k]:
+            return Window(k)
+        case "chunk", [k1] | [k1, _]:
+            return Chunk(k1, *steps[1:])
+    raise ArgumentError(
+        f"truncation {spec!r} found; expected full, window:K, chunk:K or chunk:K1,K2. Try chunk:50, chunk:20,100 for 20 "
+        "new steps that look back over 100, or window:4 for the article's bptt_truncate."
+    )
 
 
 def _require_at_least(name: str, k: int, least: int, meaning: str) -> None:

@@ -1,5 +1,6 @@
 """What a user may get wrong: one line with what was found, what was expected and what to do; exit code 2; no harm."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,11 @@ def test_bad_file_is_refused_by_every_verb(content, message, refused, trained, t
     assert message in refused("article", file)
 
 
-def test_directory_in_place_of_a_file_is_refused(refused, trained, tmp_path):
-    assert "is a directory; expected a text file" in refused("train", tmp_path)
-    assert "is a directory; expected a text file" in refused("eval", trained, tmp_path)
+def test_directory_without_text_is_refused(refused, trained, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "is a directory with no files; expected text files in it" in refused("train", empty)
+    assert "is a directory with no files; expected text files in it" in refused("eval", trained, empty)
 
 
 def test_text_too_short_is_refused(refused, trained, tmp_path):
@@ -70,8 +73,8 @@ def test_text_too_short_is_refused(refused, trained, tmp_path):
 SETTINGS = [
     (["--truncation", "window:-1"], "Window(-1) found; expected a whole number of at least 0"),
     (["--truncation", "chunk:0"], "Chunk(0) found; expected a whole number of at least 1"),
-    (["--truncation", "window"], "truncation 'window' found; expected full, window:K or chunk:K"),
-    (["--truncation", "auto:0.1"], "truncation 'auto:0.1' found; expected full, window:K or chunk:K"),
+    (["--truncation", "window"], "truncation 'window' found; expected full, window:K, chunk:K or chunk:K1,K2"),
+    (["--truncation", "auto:0.1"], "truncation 'auto:0.1' found; expected full, window:K, chunk:K or chunk:K1,K2"),
     (["--vocab-size", "0"], "vocab_size is 0; expected at least 4"),
     (["--hidden-size", "0"], "hidden_size=0 found; expected an int of at least 1"),
     (["--num-layers", "-2"], "num_layers=-2 found; expected an int of at least 1"),
@@ -81,7 +84,20 @@ SETTINGS = [
     (["--seq-len", "0"], "seq_len=0 found; expected an int of at least 1"),
     (["--lr", "-1"], "lr is -1.0; expected a finite number above 0"),
     (["--lr", "nan"], "lr is nan; expected a finite number above 0"),
-    (["--clip-norm", "0"], "--clip-norm is 0; expected a finite number above 0"),
+    (["--clip-norm", "0"], "clip of the norm '0' found; expected a finite number above 0, auto, or auto:MULTIPLE"),
+    (["--clip-norm", "auto:1"], "clip of the norm 'auto:1' found; expected a finite number above 0"),
+    (["--clip-value", "0"], "--clip-value is 0; expected a finite number above 0"),
+    (["--schedule", "cosin"], "schedule 'cosin' has 'cosin'; expected constant, halve, exponential:RATE"),
+    (["--clip-value", "nan"], "--clip-value is nan; expected a finite number above 0"),
+    (["--omega", "-1"], "omega=-1.0 found; expected a finite number of at least 0"),
+    (["--omega", "1"], "omega=1 found with cell lstm; expected the plain RNN"),
+    (["--patience", "0"], "patience=0 found; expected an int of at least 1"),
+    (["--average", "0"], "average=0 found; expected an int of at least 1"),
+    (["--patience", "3", "--val-fraction", "0"], "patience=3 found with val_fraction=0; expected a validation text"),
+    (["--checkpoint-every", "0"], "checkpoint_every=0 found; expected an int of at least 1"),
+    (["--keep-checkpoints", "0"], "keep_checkpoints=0 found; expected an int of at least 1"),
+    (["--threads", "0"], "threads=0 found; expected an int of at least 1"),
+    (["--unit", "bpe", "--vocab-size", "100"], "vocab_size is 100; expected at least 259"),
     (["--epochs", "0"], "epochs=0 found; expected an int of at least 1"),
     (["--max-steps", "0"], "max_steps=0 found; expected an int of at least 1"),
     (["--val-fraction", "1"], "val_fraction is 1.0; expected 0 <= val_fraction < 1"),
@@ -91,13 +107,13 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("options", "message"), SETTINGS)
-def test_setting_out_of_range_is_refused(options, message, refused, corpus):
-    assert message in refused("train", corpus, "--out", "run", *options)
+def test_setting_out_of_range_is_refused_before_the_text_is_read(options, message, refused):
+    assert message in refused("train", "missing.txt", "--out", "run", *options)
 
 
 def test_output_that_holds_a_run_or_is_a_file_is_refused_and_kept(refused, corpus, trained):
     before = contents(trained)
-    assert "already holds config.json; expected a new or empty directory" in refused(
+    assert "already holds checkpoints; expected a new or empty directory" in refused(
         "train", corpus, "--out", trained
     )
     assert contents(trained) == before
@@ -106,11 +122,7 @@ def test_output_that_holds_a_run_or_is_a_file_is_refused_and_kept(refused, corpu
 
 
 def copy_run(run: Path, place: Path) -> Path:
-    copy = place / "copy"
-    copy.mkdir()
-    for file in run.iterdir():
-        (copy / file.name).write_bytes(file.read_bytes())
-    return copy
+    return shutil.copytree(run, place / "copy")
 
 
 @pytest.mark.parametrize("verb", ["generate", "eval"])

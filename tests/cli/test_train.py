@@ -1,3 +1,4 @@
+import gzip
 import io
 import json
 import sys
@@ -23,7 +24,9 @@ def test_train_leaves_a_run_and_says_what_to_try_next(cli, corpus, tmp_path):
     assert "bits per character" in result.out
     assert "validation" in result.err
     files = {file.name for file in (tmp_path / "runs" / "text-lstm").iterdir()}
-    assert files == {"config.json", "tokenizer.json", "metrics.jsonl", "model.safetensors"}
+    assert files == {
+        "config.json", "tokenizer.json", "options.toml", "metrics.jsonl", "model.safetensors", "checkpoints", ".lock",
+    }  # fmt: skip
     assert "runs/text-lstm-2" in cli("train", corpus, "--epochs", 1, *SMALL).out
 
 
@@ -92,9 +95,24 @@ def test_train_hands_every_option_on(cli, corpus, tmp_path):
             "sentence",
         ),
         *("--embedding-size", 6, "--hidden-size", 8, "--num-layers", 2, "--dropout", 0.25, "--batch-size", 3),
-        *("--truncation", "window:4", "--reduction", "sum", "--optimizer", "rmsprop", "--lr", 0.001),
-        *("--schedule", "halve", "--clip-value", 0.5, "--init", "article", "--epochs", 2, "--max-steps", 4),
-        *("--val-fraction", 0.25, "--eval-every", 3, "--seed", 7, "--out", "run"),
+        *("--truncation", "chunk:4", "--reduction", "sum", "--optimizer", "rmsprop", "--lr", 0.001),
+        *("--schedule", "warmup:5,cosine:0.1", "--clip-value", 0.5, "--init", "article"),
+        *(
+            "--epochs",
+            2,
+            "--max-steps",
+            4,
+            "--val-fraction",
+            0.25,
+            "--eval-every",
+            3,
+            "--seed",
+            7,
+            "--out",
+            "run",
+        ),
+        *("--patience", 9, "--average", 2, "--omega", 0.5, "--threads", 2, "--on-incident", "skip"),
+        *("--checkpoint-every", 2, "--keep-checkpoints", 1),
     ]
     assert cli("train", corpus, *options).code == 0
     config = configuration(tmp_path / "run")
@@ -103,9 +121,11 @@ def test_train_hands_every_option_on(cli, corpus, tmp_path):
         "bias": True, "nonlinearity": "relu", "dropout": 0.25, "init": "article", "dtype": "float32",
     }  # fmt: skip
     assert config["training"] == {
-        "by": "sentence", "batch_size": 3, "seq_len": None, "truncation": "window:4", "reduction": "sum",
-        "optimizer": {"name": "rmsprop", "lr": 0.001, "alpha": 0.99, "eps": 1e-8}, "schedule": "halve",
-        "clip": "value 0.5", "epochs": 2, "max_steps": 4, "val_fraction": 0.25, "eval_every": 3, "seed": 7,
+        "by": "sentence", "batch_size": 3, "seq_len": None, "truncation": "chunk:4", "reduction": "sum",
+        "optimizer": {"name": "rmsprop", "lr": 0.001, "alpha": 0.99, "eps": 1e-8},
+        "schedule": "warmup:5,cosine:0.1", "clip": {"name": "value", "value": 0.5}, "omega": 0.5, "threads": 2,
+        "epochs": 2, "max_steps": 4, "val_fraction": 0.25, "eval_every": 3, "seed": 7, "patience": 9, "average": 2,
+        "on_incident": "skip", "checkpoint_every": 2, "keep_checkpoints": 1,
     }  # fmt: skip
     assert config["tokenizer"] == {"unit": "word", "vocab_size": 12}
 
@@ -159,7 +179,7 @@ def test_train_settles_how_tokens_are_read(options, embedding_size, tied, cli, c
 
 
 def test_train_by_words_caps_the_vocabulary(cli, corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("throughtime.cli.train._WORDS", 7)
+    monkeypatch.setattr("throughtime.cli.train_settings._WORDS", 7)
     assert cli("train", corpus, "--unit", "word", "--out", "run", "--max-steps", 1, *SMALL).code == 0
     assert configuration(tmp_path / "run")["model"]["vocab_size"] == 7
 
@@ -168,7 +188,7 @@ def test_train_by_default_takes_adam_at_two_thousandths(cli, corpus, tmp_path):
     assert cli("train", corpus, "--out", "run", "--max-steps", 1).code == 0
     training = configuration(tmp_path / "run")["training"]
     assert training["optimizer"] == {"name": "adam", "lr": 0.002, "betas": [0.9, 0.999], "eps": 1e-8}
-    assert (training["truncation"], training["clip"]) == ("chunk:50", "none")
+    assert (training["truncation"], training["clip"]) == ("chunk:50", None)
 
 
 @pytest.mark.parametrize(
@@ -204,30 +224,13 @@ def test_train_that_diverges_fails_with_its_report_and_finite_weights(cli, corpu
     assert cli("generate", "run", "--length", 5).code == 0
 
 
-def test_train_interrupted_says_where_the_run_lies(cli, corpus, monkeypatch):
-    from throughtime.networks.language_model import LanguageModel
-
-    original, calls = LanguageModel.bptt, []
-
-    def interrupted(self, *arguments, **options):
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return original(self, *arguments, **options)
-
-    monkeypatch.setattr(LanguageModel, "bptt", interrupted)
-    result = cli("train", corpus, "--out", "run", "--quiet", *SMALL)
-    assert result == (130, "", "throughtime: interrupted; the run so far lies in run\n")
-    assert cli("generate", "run", "--length", 5).code == 0
-
-
 CONTRADICTIONS = [
     (["--nonlinearity", "relu", "--cell", "gru"], "--nonlinearity relu found with --cell gru; expected it with --cell rnn"),
     (["--input", "onehot", "--tied"], "--input onehot found with --tied; expected --input embedding"),
     (["--input", "onehot", "--embedding-size", "4"], "--input onehot found with --embedding-size; expected"),
     (["--dropout", "0.5"], "--dropout 0.5 found with one layer; expected at least two"),
     (["--clip-norm", "1", "--clip-value", "1"], "--clip-norm 1 found with --clip-value 1; expected one of the two"),
-    (["--seq-len", "9", "--truncation", "chunk:9"], "seq_len=9 found with Chunk(k=9); expected one of the two"),
+    (["--seq-len", "9", "--truncation", "chunk:9"], "seq_len=9 found with Chunk(k1=9, k2=9); expected one of the two"),
     (["--tied", "--embedding-size", "4"], "tied=True found with embedding_size=4; expected hidden_size=256"),
     (["--seq-len", "9", "--by", "sentence"], "seq_len=9 found with by='sentence'; expected none"),
 ]  # fmt: skip
@@ -242,21 +245,62 @@ def test_train_refuses_options_that_contradict_each_other(options, message, cli,
     assert not (tmp_path / "run").exists()
 
 
-def test_train_interrupted_before_it_began_names_no_run(cli, corpus, monkeypatch):
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("spec", "clip"),
+    [
+        ("2.5", {"name": "norm", "theta": 2.5}),
+        ("auto", {"name": "auto", "multiple": 2.0}),
+        ("auto:3", {"name": "auto", "multiple": 3.0}),
+    ],
+)
+def test_train_clips_by_the_norm_or_by_its_average(spec, clip, cli, corpus, tmp_path):
+    assert cli("train", corpus, "--out", "run", "--max-steps", 1, "--clip-norm", spec, *SMALL).code == 0
+    assert configuration(tmp_path / "run")["training"]["clip"] == clip
 
-    monkeypatch.setattr("throughtime.training.fit.prepare", interrupted)
-    result = cli("train", corpus, "--out", "run", "--quiet", *SMALL)
-    assert result == (130, "", "throughtime: interrupted\n")
+
+def test_train_says_how_often_it_clipped(cli, corpus):
+    clipped = cli("train", corpus, "--max-steps", 4, "--clip-norm", 1e-3, "--json", *SMALL)
+    assert json.loads(clipped.out)["clipped_share"] == 1
+    assert "clipped 100.0% of the updates" in clipped.err
+    assert "clipped" not in cli("train", corpus, "--max-steps", 4, *SMALL).err
 
 
-@pytest.mark.parametrize("option", ["--clip-norm", "--clip-value"])
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
-def test_train_names_the_clip_option_that_is_wrong(cli, corpus, option, value):
-    result = cli("train", corpus, option, value)
-    assert (result.code, result.out) == (2, "")
-    assert result.err.startswith(f"throughtime: {option} is {value}; expected a finite number above 0. ")
+def test_train_ends_early_where_no_evaluation_is_better(cli, corpus):
+    options = ("--patience", 2, "--eval-every", 1, "--lr", 1e-12, "--json")
+    result = cli("train", corpus, *SMALL[:-2], *options)
+    found = json.loads(result.out)
+    assert found["early"] == "no better evaluation in 2"
+    assert "ended early: no better evaluation in 2" in result.err
+
+
+def test_train_reads_directories_and_packed_files(cli, corpus, tmp_path):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "a.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
+    assert cli("train", texts, "b.txt.gz", "--out", "run", "--max-steps", 1, *SMALL).code == 0
+    assert configuration(tmp_path / "run")["corpus"]["name"] == "texts (1 file) + b.txt.gz"
+
+
+def test_train_by_byte_pairs(cli, corpus, tmp_path):
+    options = ("--unit", "bpe", "--vocab-size", 270, "--out", "run", "--max-steps", 1)
+    assert cli("train", corpus, *options, *SMALL).code == 0
+    assert configuration(tmp_path / "run")["tokenizer"] == {"unit": "bpe", "vocab_size": 270}
+    assert cli("generate", "run", "--length", 5).code == 0
+
+
+def test_train_for_tensorboard(cli, corpus, tmp_path):
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX: pip install 'throughtime[tensorboard]'")
+    assert cli("train", corpus, "--out", "run", "--max-steps", 1, "--tensorboard", *SMALL).code == 0
+    (file,) = (tmp_path / "run" / "tensorboard").iterdir()
+    assert b"train/loss" in file.read_bytes()
+
+
+def test_train_for_tensorboard_says_what_to_install_before_the_text_is_read(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    result = cli("train", "missing.txt", "--tensorboard")
+    assert result.code == 2
+    assert "tensorboardX is not installed; expected it" in result.err
 
 
 def test_train_takes_a_size_beyond_all_arrays_for_too_much_memory(cli, corpus):

@@ -3,17 +3,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from throughtime.data.joining import TextStream
-from throughtime.data.tokenizer import Tokenizer, Unit
+from throughtime.data.tokenizer import Tokenizer
+from throughtime.data.vocabularies import Unit
 from throughtime.errors import TokenError
 
 
-@given(st.sampled_from(["char", "word"]), st.data())
+@given(st.sampled_from(["char", "word", "bpe"]), st.data())
 def test_pieces_put_together_are_the_decoded_text(unit: Unit, data: st.DataObject) -> None:
     tokenizer = Tokenizer.train("""It's "fine" (he said): 'go'... $5, or 5%!\n""", unit)
     ids = data.draw(st.lists(st.integers(0, tokenizer.vocab_size - 1)))
     stream = TextStream(tokenizer)
     pieces = [stream.push(token_id) for token_id in ids]
-    assert "".join(pieces) == tokenizer.decode(ids)
+    assert "".join(pieces) + stream.finish() == tokenizer.decode(ids)
+    if unit == "bpe":
+        return
     for token_id, piece in zip(ids, pieces, strict=True):
         if token_id >= 3:
             assert (
@@ -49,11 +52,30 @@ def test_joined_words_are_cut_into_the_same_words_again(text: str) -> None:
     assert tokenizer.encode(tokenizer.decode(ids)).tolist() == ids.tolist()
 
 
-@pytest.mark.parametrize("unit", ["char", "word"])
+@given(st.binary() | st.text(max_size=3).map(str.encode))
+def test_bytes_come_as_characters_when_they_are_complete(content: bytes) -> None:
+    tokenizer = Tokenizer.train("a", "bpe", 259)
+    ids = [tokenizer.bytes_of.index(bytes([byte])) for byte in content]
+    assert tokenizer.decode(ids) == content.decode(errors="replace")
+    stream = TextStream(tokenizer)
+    pieces = [stream.push(token_id) for token_id in ids]
+    assert "".join(pieces) + stream.finish() == content.decode(errors="replace")
+    for end in range(len(ids) + 1):
+        assert content[:end].decode(errors="replace").startswith("".join(pieces[:end]))
+
+
+def test_a_sentence_s_edge_ends_an_unfinished_character() -> None:
+    tokenizer = Tokenizer.train("a", "bpe", 259)
+    half, a = (tokenizer.bytes_of.index(content) for content in (b"\xc3", b"a"))
+    assert tokenizer.decode([half, tokenizer.end_id, a]) == "\ufffd\na"
+    assert tokenizer.decode([half, tokenizer.unknown_id]) == "\ufffd\ufffd"
+
+
+@pytest.mark.parametrize("unit", ["char", "word", "bpe"])
 def test_sentences_stand_a_line_each(unit: Unit) -> None:
     tokenizer = Tokenizer.train("ab", unit)
     start, end, token = tokenizer.start_id, tokenizer.end_id, 3
-    shown = tokenizer.tokens[token]
+    shown = tokenizer.decode([token])
     assert tokenizer.decode([start, token, end]) == shown
     assert tokenizer.decode([start, token, end, start, token, end]) == f"{shown}\n{shown}"
     assert tokenizer.decode([token, end, token]) == f"{shown}\n{shown}"

@@ -60,9 +60,57 @@ def test_epochs_are_alike_and_batches_can_be_had_one_by_one(size: tuple[int, int
             batches[beyond]
 
 
-def test_ids_stay_int32_without_a_copy() -> None:
-    ids = np.arange(10, dtype=np.int32)
-    assert StreamBatches(ids, 2, 3)._ids is ids
+@given(sizes, st.integers(0, 30))
+def test_looking_back_scores_every_transition_once_and_finds_its_state(
+    size: tuple[int, int, int], look_back: int
+) -> None:
+    B, T, more = size
+    N = B + 1 + more
+    batches = list(StreamBatches(np.arange(N), B, T, look_back))
+    plain = list(StreamBatches(np.arange(N), B, T))
+    assert len(batches) == len(plain)
+    begin = 0  # a batch's first step, from the carries of those before it
+    for index, (batch, chunk) in enumerate(zip(batches, plain, strict=True)):
+        assert begin == max(0, index * T - look_back)
+        assert batch.fresh == (begin == 0)
+        before = index * T - begin
+        np.testing.assert_array_equal(batch.inputs[before:], chunk.inputs)
+        np.testing.assert_array_equal(batch.targets[before:], chunk.targets)
+        assert (batch.targets[:before] == IGNORED).all()
+        # Stream by stream a run, except where a shorter one repeats its last input.
+        first = plain[0].inputs[0] + begin
+        within = chunk.targets[-1] != IGNORED
+        np.testing.assert_array_equal(
+            batch.inputs[:, within], (first + np.arange(len(batch.inputs))[:, None])[:, within]
+        )
+        if index + 1 < len(batches):
+            begin += len(batch.inputs) if batch.carry is None else batch.carry
+        else:
+            assert batch.carry is None
+
+
+@given(sizes)
+def test_without_looking_back_the_last_state_is_carried(size: tuple[int, int, int]) -> None:
+    B, T, more = size
+    assert all(batch.carry is None for batch in StreamBatches(np.arange(B + 1 + more), B, T, look_back=0))
+
+
+@given(sizes, st.integers(0, 5), st.integers(0, 70))
+def test_an_epoch_can_be_taken_up_at_any_batch(
+    size: tuple[int, int, int], look_back: int, start: int
+) -> None:
+    B, T, more = size
+    batches = StreamBatches(np.arange(B + 1 + more), B, T, look_back)
+    whole, rest = list(batches.epoch(3)), list(batches.epoch(3, start))
+    assert [batch.inputs.tolist() for batch in rest] == [batch.inputs.tolist() for batch in whole[start:]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
+def test_ids_of_any_width_are_taken_as_they_are(dtype: type) -> None:
+    ids = np.arange(10, dtype=dtype)
+    batches = StreamBatches(ids, 2, 3)
+    assert batches._ids is ids
+    assert batches[0].inputs.dtype == batches[0].targets.dtype == np.int32
 
 
 def test_a_short_text_is_refused_with_the_size_that_would_do() -> None:
@@ -84,6 +132,11 @@ def test_a_text_too_short_for_any_batch_size_is_told_so(ids: list[int]) -> None:
 def test_sizes_below_one_are_refused(batch_size: int, seq_len: int, name: str) -> None:
     with pytest.raises(ArgumentError, match=f"{name} is 0; expected at least 1"):
         StreamBatches([1, 2, 3], batch_size, seq_len)
+
+
+def test_looking_ahead_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="look_back is -1; expected at least 0"):
+        StreamBatches([1, 2, 3], 1, 1, -1)
 
 
 def test_ids_of_another_shape_or_dtype_are_refused() -> None:

@@ -1,5 +1,6 @@
 import json
-import re
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any, Literal
@@ -7,17 +8,23 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import tokenizers
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from throughtime.data import tokenizer as module
-from throughtime.data.corpus import builtin
-from throughtime.data.tokenizer import SPECIALS, Tokenizer, Unit
+from throughtime.data import blocks
+from throughtime.data.corpus import Corpus, builtin
+from throughtime.data.tokenizer import Tokenizer
+from throughtime.data.vocabularies import SPECIALS, Unit
 from throughtime.errors import ArgumentError, DtypeError, RunError, ShapeError, TextError, TokenError
 
 # Unassigned code points are left out: what they decompose to differs between versions of Unicode.
 texts = st.text(st.characters(exclude_categories=["Cs", "Cn"]), min_size=1)
+UNITS: list[Unit] = ["char", "word", "bpe"]
 VIETNAMESE = "Nước Việt Nam, thủ đô Hà Nội.\n\tĐường phố… “đông đúc”! 🇻🇳 👨‍👩‍👧\r\n"
+TRAINED = {
+    unit: Tokenizer.train(VIETNAMESE + "the cat, Trăm 漢 năm. The cat <s> sat </s> <unk>.\n", unit, 300)
+    for unit in UNITS
+}
 
 
 @given(texts)
@@ -60,15 +67,15 @@ def test_the_most_frequent_tokens_are_kept_in_a_fixed_order(unit: Unit, text: st
     assert capped.count_unknown(capped.encode(text)) == counts[vocab_size - 3 :].sum()
 
 
-@pytest.mark.parametrize("unit", ["char", "word"])
+@pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("special", SPECIALS)
 def test_a_text_that_spells_out_a_special_token_gets_none(unit: Unit, special: str, tmp_path: Path) -> None:
-    text = f"a {special} b{special}{special}"
+    text = f"a {special} b{special}{special}" * 9
     Tokenizer.train(text, unit).save(tmp_path / "tokenizer.json")
     tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
     ids = tokenizer.encode(text)
     assert ids.min() >= 3
-    if unit == "char":
+    if unit != "word":
         assert tokenizer.decode(ids) == text
 
 
@@ -92,13 +99,93 @@ def test_words_are_cut_as_said(text: str, words: list[str]) -> None:
     assert [tokenizer.tokens[i] for i in tokenizer.encode(text)] == words
 
 
-def test_words_do_not_depend_on_the_blocks_they_are_cut_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = VIETNAMESE * 20
-    tokenizer = Tokenizer.train(text, "word")
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("size", [1, 2, 7, 30])
+def test_a_corpus_in_blocks_is_learnt_and_encoded_as_its_text(
+    unit: Unit, form: Literal["NFC", "NFD"], size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = unicodedata.normalize(form, VIETNAMESE * 20)
+    tokenizer = Tokenizer.train(text, unit, 300)
     whole = tokenizer.encode(text)
-    monkeypatch.setattr(module, "_BLOCK", re.compile(r".{1,7}\S*", re.DOTALL))
+    monkeypatch.setattr(blocks, "BLOCK", size)
+    assert Tokenizer.train(Corpus("a text", text), unit, 300).to_json() == tokenizer.to_json()
     np.testing.assert_array_equal(tokenizer.encode(text), whole)
-    assert Tokenizer.train(text, "word").tokens == tokenizer.tokens
+
+
+# What joins with its neighbours: white space, marks, parts of syllables, emoji, signs that hold on to what follows.
+JOINING = st.text(
+    st.sampled_from(
+        "aB3 \n\t\r\x1c\x85\u00a0\u2003'’.,-漢。eo\u0302\u0301\u1ea1ᄒ\u1161\u11ab한\u0600\u0d4e\u200d👨\u0f71\u0f72😀\ufe0f🇻"
+    )
+    | st.characters(exclude_categories=["Cs", "Cn"])
+)
+
+
+@given(st.sampled_from(UNITS), JOINING, st.integers(1, 5))
+@settings(max_examples=500)
+def test_no_token_depends_on_where_blocks_are_cut(unit: Unit, text: str, size: int) -> None:
+    tokenizer = TRAINED[unit] if unit == "bpe" else Tokenizer.train(text + " a", unit)
+    found = list(tokenizer.encode_blocks(blocks.sliced(text, size)))
+    (whole,) = tokenizer.encode_each([text])
+    assert np.concatenate([*found, []]).tolist() == whole.tolist()
+
+
+@given(st.sampled_from(UNITS), st.lists(JOINING))
+def test_many_texts_are_encoded_as_each_of_them(unit: Unit, many: list[str]) -> None:
+    found = TRAINED[unit].encode_each(iter(many))
+    assert [ids.tolist() for ids in found] == [TRAINED[unit].encode(text).tolist() for text in many]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cn"])))
+@example(VIETNAMESE + "\0\x1f\x7f\ufeff\U0010ffff\u2028")
+@example("<s></s> <unk>")
+def test_bpe_knows_every_text(text: str) -> None:
+    tokenizer = TRAINED["bpe"]
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == unicodedata.normalize("NFC", text)
+    assert ids.size == 0 or ids.min() >= 3
+    assert tokenizer.count_characters(ids) == len(unicodedata.normalize("NFC", text))
+
+
+def test_bpe_learns_what_occurs_often() -> None:
+    tokenizer = Tokenizer.train("the cat and the hat and the rat " * 20, "bpe", 300)
+    assert {"the", "Ġthe", "Ġand"} <= set(tokenizer.tokens)
+    assert [tokenizer.tokens[i] for i in tokenizer.encode("the hat")] == ["the", "Ġhat"]
+    assert tokenizer.vocab_size <= 300
+    assert len(tokenizer.bytes_of) == tokenizer.vocab_size
+    assert sorted(content for content in tokenizer.bytes_of if len(content) == 1) == [
+        bytes([i]) for i in range(256)
+    ]
+
+
+def test_bpe_has_8000_tokens_unless_told_otherwise() -> None:
+    text = "".join(f"{i:x} " for i in range(30_000))
+    assert Tokenizer.train(text, "bpe").vocab_size == 8000
+    assert Tokenizer.train(text, "bpe", 259).vocab_size == 259
+    with pytest.raises(ArgumentError, match=r"vocab_size is 258; expected at least 259, as .* the 256 bytes"):
+        Tokenizer.train(text, "bpe", 258)
+
+
+def test_bpe_is_learnt_alike_in_every_program() -> None:
+    # Pairs that occur equally often are many here; hashes differ from program to program.
+    code = "from throughtime import Tokenizer as T; t = T.train(''.join(f'{i * i:x} ' for i in range(999)), 'bpe', 400)"
+    files = [
+        subprocess.run(
+            [sys.executable, "-c", code + "; import sys; sys.stdout.write(t.to_json())"],
+            capture_output=True,
+            check=True,
+        ).stdout
+        for _ in range(3)
+    ]
+    assert len(set(files)) == 1
+    assert json.loads(files[0])["model"]["merges"]
+
+
+@given(st.sampled_from(UNITS), st.text(st.sampled_from("the cat, Trăm 漢\n."), max_size=50))
+def test_characters_are_counted_as_decode_shows_them(unit: Unit, text: str) -> None:
+    ids = TRAINED[unit].encode(text)
+    assert TRAINED[unit].count_characters(ids) == len(TRAINED[unit].decode(ids))
 
 
 def test_unknown_tokens_are_counted_and_shown() -> None:
@@ -111,7 +198,7 @@ def test_unknown_tokens_are_counted_and_shown() -> None:
     assert words.decode(ids) == "one <unk> two"
 
 
-@pytest.mark.parametrize("unit", ["char", "word"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_the_empty_text_has_no_tokens(unit: Unit) -> None:
     tokenizer = Tokenizer.train("some text", unit)
     ids = tokenizer.encode("")
@@ -120,7 +207,7 @@ def test_the_empty_text_has_no_tokens(unit: Unit) -> None:
     assert tokenizer.decode(ids) == tokenizer.decode([]) == ""
 
 
-@pytest.mark.parametrize("unit", ["char", "word"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_save_and_load_keep_everything(unit: Unit, tmp_path: Path) -> None:
     tokenizer = Tokenizer.train(VIETNAMESE, unit)
     tokenizer.save(tmp_path / "tokenizer.json")
@@ -171,7 +258,7 @@ def test_load_survives_any_cut_and_any_changed_byte(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     file = tmp_path_factory.mktemp("damaged") / "tokenizer.json"
-    Tokenizer.train("ab", "char").save(file)
+    Tokenizer.train("ab", data.draw(st.sampled_from(UNITS))).save(file)
     content = bytearray(file.read_bytes())
     position = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
@@ -215,9 +302,28 @@ def test_load_refuses_another_programs_file(tmp_path: Path, path: list[str | int
         Tokenizer.load(file)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["pre_tokenizer", "add_prefix_space"], True),
+        (["pre_tokenizer", "use_regex"], False),
+        (["model", "unk_token"], "<unk>"),
+        (["model", "dropout"], 0.5),
+        (["added_tokens"], [{"id": 1, "content": "<s>", "single_word": False, "lstrip": False, "rstrip": False,
+                             "normalized": False, "special": True}]),
+    ],
+)  # fmt: skip
+def test_load_refuses_another_programs_bpe(tmp_path: Path, path: list[str | int], value: object) -> None:
+    file = tmp_path / "tokenizer.json"
+    TRAINED["bpe"].save(file)
+    file.write_text(_edited(json.loads(file.read_text()), *path, value=value))
+    with pytest.raises(RunError, match="another program's"):
+        Tokenizer.load(file)
+
+
 def test_train_refuses_bad_arguments() -> None:
-    with pytest.raises(ArgumentError, match="unit is 'bpe'; expected 'char' or 'word'"):
-        Tokenizer.train("text", "bpe")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="unit is 'byte'; expected 'char', 'word' or 'bpe'"):
+        Tokenizer.train("text", "byte")  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="vocab_size is 3; expected at least 4"):
         Tokenizer.train("text", vocab_size=3)
 
@@ -225,11 +331,13 @@ def test_train_refuses_bad_arguments() -> None:
 def test_train_refuses_a_text_without_tokens() -> None:
     with pytest.raises(TextError, match="0 chars"):
         Tokenizer.train("")
+    with pytest.raises(TextError, match="0 characters"):
+        Tokenizer.train("", "bpe")
     with pytest.raises(TextError, match="0 words"):
         Tokenizer.train(" \n", "word")
 
 
-@pytest.mark.parametrize("unit", ["char", "word"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_half_a_surrogate_pair_is_refused(unit: Unit) -> None:
     with pytest.raises(TextError, match=r"U\+DCFF, at character 2"):
         Tokenizer.train("ab\udcff", unit)
@@ -248,14 +356,14 @@ def test_decode_refuses_what_are_not_ids() -> None:
         tokenizer.decode([3.0])
 
 
-@pytest.mark.parametrize(("unit", "vocab_size"), [("char", None), ("word", 8000)])
+@pytest.mark.parametrize(("unit", "vocab_size"), [("char", None), ("word", 8000), ("bpe", 1000)])
 def test_the_builtin_corpus_comes_back(unit: Unit, vocab_size: int | None) -> None:
     text = builtin().text
     tokenizer = Tokenizer.train(text, unit, vocab_size)
     ids = tokenizer.encode(text)
     decoded = tokenizer.decode(ids)
     assert tokenizer.count_unknown(ids) == 0
-    if unit == "char":
+    if unit != "word":
         assert decoded == text
     else:
         assert "".join(decoded.split()) == "".join(text.split())

@@ -1,8 +1,8 @@
 """The oracle: layers in PyTorch, step by step from the definitions, and their gradients by autograd.
 
 Nothing here knows how throughtime computes. A truncation is what it says: a state that is detached. Under `Window(k)`
-every output step has a run of its own, in which every layer's state is detached k steps before it; the runs go side by
-side along a leading axis O, which for the other truncations is 1.
+every output step has a run of its own, in which every layer's state is detached k steps before it, and under `Chunk`
+every stretch of new steps has one; the runs go side by side along a leading axis O, which for `Full` is 1.
 """
 
 import numpy as np
@@ -41,10 +41,12 @@ def runs(truncation: Truncation, T: int):
     every, none = np.ones((1, T), bool), np.zeros((1, T), bool)
     steps = np.arange(T)
     match truncation:
-        case Full():
+        case Chunk(k1, k2) if k2 < T:
+            stretches = steps[::k1, None]
+            scored = (stretches <= steps) & (steps < stretches + k1)
+            return scored, (steps == stretches + k1 - k2) & (steps > 0)
+        case Full() | Chunk():
             return every, none
-        case Chunk(k):
-            return every, ((steps % k == 0) & (steps > 0))[None]
         case Window(k):
             return np.eye(T, dtype=bool), steps[None] == steps[:, None] - k
 

@@ -126,9 +126,10 @@ def test_dropout_has_the_gradient_of_its_masks():
 def test_truncation_and_single_steps_are_refused():
     layer = tt.LSTM(I, H, bidirectional=True, seed=0)
     y, _, trace = layer.forward(np.zeros((T, B, I), np.float32))
-    for truncation in (tt.Window(1), tt.Chunk(2)):
+    for truncation in (tt.Window(1), tt.Window(T - 1), tt.Chunk(2), tt.Chunk(1, T - 1)):
         with pytest.raises(tt.ArgumentError, match="bidirectional layers; expected full"):
             layer.backward(trace, y, truncation=truncation)
-    layer.backward(trace, None, truncation=tt.Chunk(T))
+    for truncation in (tt.Window(T), tt.Chunk(T), tt.Chunk(1, T)):
+        layer.backward(trace, None, truncation=truncation)
     with pytest.raises(tt.ArgumentError, match="expected one direction"):
         layer.step(np.zeros((B, I), np.float32))

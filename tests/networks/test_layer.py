@@ -18,7 +18,9 @@ from throughtime.machine.jit import COMPILING, cache_counts
 T, B, I, H = 6, 3, 2, 4
 CELLS = [rnn_tanh, rnn_relu, rnn_sigmoid, lstm, gru, rich]
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-every_truncation = pytest.mark.parametrize("truncation", [tt.Full(), tt.Window(2), tt.Chunk(2)], ids=str)
+every_truncation = pytest.mark.parametrize(
+    "truncation", [tt.Full(), tt.Window(2), tt.Chunk(2), tt.Chunk(2, 3)], ids=str
+)
 
 
 def draw(*shape, seed=0, dtype=np.float64):
@@ -227,13 +229,78 @@ def test_window_weighs_lags_up_to_k_by_one_and_none_beyond(k):
         np.testing.assert_allclose(shares[t, : t + 1], np.arange(t + 1) <= k, atol=1e-12)
 
 
-@pytest.mark.parametrize("k", [1, 2, 4])
-def test_chunk_averaged_over_offsets_weighs_lag_l_by_what_is_left_of_it(k):
-    T = 12
-    shares = weights_over_lags(tt.Chunk(k), T)
-    lags = np.arange(k + 2)
-    offsets = shares[T - k : T, : k + 2]  # one step at each place of a chunk
-    np.testing.assert_allclose(offsets.mean(axis=0), np.maximum(0, (k - lags) / k), atol=1e-12)
+@pytest.mark.parametrize(("k1", "k2"), [(1, 1), (2, 2), (4, 4), (1, 3), (2, 3), (3, 6), (4, 5), (4, 9)])
+def test_chunk_averaged_over_offsets_weighs_lag_l_by_what_is_left_of_it(k1, k2):
+    T = 5 * k1 if k2 < 2 * k1 else 6 * k1  # the last chunk looks back to no edge of the call
+    shares = weights_over_lags(tt.Chunk(k1, k2), T)
+    lags = np.arange(k2 + 2)
+    offsets = shares[T - k1 : T, : k2 + 2]  # one step at each place of a chunk
+    expected = np.minimum(1, np.maximum(0, (k2 - lags) / k1))
+    np.testing.assert_allclose(offsets.mean(axis=0), expected[: offsets.shape[1]], atol=1e-12)
+
+
+@every_cell
+@pytest.mark.parametrize(("k1", "k2"), [(3, 3), (2, 5), (3, 4)])
+def test_chunk_averaged_over_offsets_is_the_weighted_sum_of_all_lags(cell, k1, k2):
+    """Of the loss of one step, in whole layers: lag l alone is Window(l) less Window(l - 1)."""
+    layer, steps, t = make(cell), 12, 9
+    x, dy = draw(steps, B, I), np.zeros((steps, B, H))
+    dy[t] = draw(B, H, seed=1)
+
+    def gradients(truncation, start=0):
+        """With the call's edge, and so those of all chunks, `start` steps later."""
+        state = layer.forward(x[:start])[1] if start else None
+        trace = layer.forward(x[start:], state)[2]
+        return layer.backward(trace, dy[start:], truncation=truncation)[1]
+
+    windows = [gradients(tt.Window(lag)) for lag in range(k2)]
+    chunks = [gradients(tt.Chunk(k1, k2), start) for start in range(k1)]
+    for name in layer.params:
+        up_to = [window[name] for window in windows]
+        lags = np.diff(up_to, axis=0, prepend=0 * up_to[0][None])
+        weights = np.minimum(1, (k2 - np.arange(k2)) / k1)
+        expected = np.tensordot(weights, lags, axes=1)
+        found = sum(chunk[name] for chunk in chunks) / k1
+        np.testing.assert_allclose(
+            found, expected, rtol=0, atol=1e-13 * np.abs(up_to[-1]).max(), err_msg=name
+        )
+
+
+class Apart(tt.Window):
+    """A window whose segments are differentiated by reverse sweeps."""
+
+    def window(self, T):
+        return None
+
+
+@every_cell
+def test_overlapping_segments_by_reverse_sweeps_equal_the_lag_sweep(cell):
+    layer = make(cell, dropout=0.3)
+    reset = np.zeros((T, B), bool)
+    reset[3, 2] = True
+    state, dstate = (tuple(draw(2, B, H, seed=s) for s in range(len(cell.states))) for _ in range(2))
+    _, _, trace = layer.forward(draw(T, B, I), state, reset, np.array([6, 3, 5]), training=True)
+    dy = draw(T, B, H, seed=7)
+    expected = all_gradients(layer, trace, dy, dstate, tt.Window(2))
+    # What starts at step 0 reaches the given state, which lies one lag beyond the window of step 2.
+    found = all_gradients(layer, trace, dy, dstate, Apart(2))
+    for s in range(len(cell.states)):
+        del found[f"state_{s}"], expected[f"state_{s}"]
+    assert_same(found, expected, 1e-13)
+
+
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_a_call_that_no_segment_cuts_is_one_reverse_sweep(num_layers, monkeypatch):
+    layer, x, dy = make(num_layers=num_layers), draw(T, B, I), draw(T, B, H, seed=1)
+    _, _, trace = layer.forward(x)
+    sweep, calls = layer.stack._reverse, []
+    monkeypatch.setitem(vars(layer.stack), "_reverse", lambda *arrays: calls.append(sweep(*arrays)))
+    for truncation in (tt.Full(), tt.Window(T), tt.Chunk(2), tt.Chunk(2, T), tt.Chunk(1, T + 9)):
+        layer.backward(trace, dy, truncation=truncation)
+        assert len(calls) == num_layers, truncation
+        calls.clear()
+    layer.backward(trace, dy, truncation=tt.Chunk(1, 3))
+    assert len(calls) == 3 * num_layers
 
 
 def test_window_as_long_as_the_call_leaves_out_only_the_initial_state():
@@ -248,7 +315,7 @@ def test_window_as_long_as_the_call_leaves_out_only_the_initial_state():
 def test_gradient_of_the_last_state_belongs_to_each_sequences_last_step():
     layer, lengths = integrator(), np.array([4, 2])
     _, _, trace = layer.forward(draw(4, 2, 1), lengths=lengths)
-    for truncation in (tt.Window(1), tt.Chunk(2)):
+    for truncation in (tt.Window(1), tt.Chunk(2), tt.Chunk(1, 2)):
         dx, _, _ = layer.backward(trace, None, np.ones((1, 2, 1)), truncation)
         np.testing.assert_allclose(dx[:, :, 0].T, [[0, 0, 0.9, 1], [0.9, 1, 0, 0]], atol=1e-15)
 

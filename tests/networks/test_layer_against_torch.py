@@ -19,6 +19,7 @@ TRUNCATIONS = [
     tt.Full(),
     *(tt.Window(k) for k in (0, 1, 3, T - 1, 1000)),
     *(tt.Chunk(k) for k in (1, 4, 50)),
+    *(tt.Chunk(*ks) for ks in ((1, 2), (2, 3), (2, 6), (4, 5), (4, 8), (4, 9))),
 ]
 every_cell = pytest.mark.parametrize("kind", sorted(autograd.CELLS))
 every_truncation = pytest.mark.parametrize("truncation", TRUNCATIONS, ids=str)
@@ -98,7 +99,7 @@ def test_gradients_equal_autograds_in_float64(kind, num_layers, truncation):
             assert_close(call.ours(truncation), call.autograd(kind, truncation), 1e-10, case)
 
 
-@pytest.mark.parametrize("truncation", [tt.Full(), tt.Window(3), tt.Chunk(4)], ids=str)
+@pytest.mark.parametrize("truncation", [tt.Full(), tt.Window(3), tt.Chunk(4), tt.Chunk(2, 5)], ids=str)
 @pytest.mark.parametrize("num_layers", [1, 3])
 @every_cell
 def test_gradients_equal_autograds_in_float32(kind, num_layers, truncation):

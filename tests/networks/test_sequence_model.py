@@ -152,3 +152,106 @@ def test_outputs_at_no_such_step_are_one_line():
     model = tt.SequenceModel(I, H, O, "gru", seed=0)
     with pytest.raises(tt.ArgumentError, match=r"at='Last' found; expected 'every' or 'last'"):
         model.forward(np.zeros((T, B, I), np.float32), at="Last")
+
+
+# ------------------------------------------------------------------ the state that is carried on
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_carried_state_is_the_one_after_so_many_steps(cell, threads):
+    model = tt.SequenceModel(I, H, O, cell, num_layers=2, dtype="float64", seed=0)
+    x, targets = make_data("squared", "every")
+    parts = [np.random.default_rng(s).standard_normal((2, B, H)) for s in range(2 if cell == "lstm" else 1)]
+    reset = np.zeros((T, B), bool)
+    reset[3, 1] = True
+    for steps in (*range(T + 1), None):
+        found = tt.bptt(model, x, targets, parts, reset=reset, carry=steps, threads=threads).state
+        expected = parts if steps == 0 else model.forward(x[:steps], parts, reset[:steps])[1]
+        for one, other in zip(as_parts(found), as_parts(expected), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-14)
+
+
+def as_parts(state):
+    return state if isinstance(state, tuple | list) else (state,)
+
+
+def test_state_carried_before_the_first_step_is_zero_where_none_is_given():
+    model = tt.SequenceModel(I, H, O, "gru", dtype="float64", seed=0)
+    x, targets = make_data("squared", "every")
+    assert not tt.bptt(model, x, targets, carry=0).state.any()
+
+
+def test_carried_state_outlives_the_buffers():
+    from throughtime.machine.buffers import Buffers
+
+    model, buffers = tt.SequenceModel(I, H, O, "gru", dtype="float64", seed=0), Buffers()
+    x, targets = make_data("squared", "every")
+    found = model.bptt(x, targets, truncation=tt.Full(), buffers=buffers, carry=2).state
+    kept = found.copy()
+    model.bptt(2 * x, targets, truncation=tt.Full(), buffers=buffers, carry=2)
+    assert np.array_equal(found, kept)
+
+
+@pytest.mark.parametrize("carry", [-1, T + 1, 1.0, True])
+def test_a_carry_outside_the_call_is_one_line(carry):
+    model = tt.SequenceModel(I, H, O, "gru", dtype="float64", seed=0)
+    with pytest.raises(tt.ArgumentError, match=rf"carry={carry} found; expected .* T={T}\. "):
+        tt.bptt(model, *make_data("squared", "every"), carry=carry)
+
+
+def test_a_carry_with_lengths_is_one_line():
+    model = tt.SequenceModel(I, H, O, "gru", dtype="float64", seed=0)
+    with pytest.raises(tt.ArgumentError, match="carry=2 found with lengths"):
+        tt.bptt(model, *make_data("squared", "every"), lengths=np.array([6, 2, 5, 1]), carry=2)
+
+
+def test_looking_back_by_hand_equals_chunks_of_two_numbers_in_one_call():
+    """Updates of k1 new steps over k2, at fixed parameters: what `Chunk(k1, k2)` says of one long call."""
+    model = tt.SequenceModel(I, H, O, "lstm", num_layers=2, loss="softmax", dtype="float64", seed=0)
+    steps, k1, k2 = 11, 2, 5
+    rng = np.random.default_rng(1)
+    x, targets = rng.standard_normal((steps, B, I)), rng.integers(0, O, (steps, B))
+    expected = tt.bptt(model, x, targets, truncation=tt.Chunk(k1, k2), reduction="sum")
+
+    total = {name: np.zeros_like(array) for name, array in model.params.items()}
+    loss, start, state = 0.0, 0, None
+    for new in range(0, steps, k1):
+        stop, following = min(new + k1, steps), max(0, new + 2 * k1 - k2)
+        seen = targets[start:stop].copy()
+        seen[: new - start] = -100
+        r = tt.bptt(
+            model, x[start:stop], seen, state, tt.Chunk(k1, k2), "sum", carry=min(following, stop) - start
+        )
+        start, state, loss = following, r.state, loss + r.loss
+        for name, gradient in r.grads.items():
+            total[name] += gradient
+    assert loss == pytest.approx(expected.loss, rel=1e-13)
+    for name, gradient in expected.grads.items():
+        assert np.abs(total[name] - gradient).max() <= 1e-13 * np.abs(gradient).max(), name
+
+
+# ------------------------------------------------------------------ what is read out
+
+
+@pytest.mark.parametrize("loss", ["softmax", "logistic"])
+def test_steps_without_a_target_that_counts_are_not_read_out(loss, monkeypatch):
+    from throughtime.networks import network
+
+    model = tt.SequenceModel(I, H, O, "gru", loss=loss, dtype="float64", seed=0)
+    x, targets = make_data(loss, "every")
+    targets[:4] = -100
+    targets[5, 0] = -100
+    expected = tt.check_gradients(model, x, targets)
+    assert max(expected.values()) < 1e-6
+    read_out, sizes = network.read_out, []
+
+    def counting(params, y, rows, buffers):
+        outputs = read_out(params, y, rows, buffers)
+        sizes.append(len(outputs))
+        return outputs
+
+    monkeypatch.setattr(network, "read_out", counting)
+    r = tt.bptt(model, x, targets)
+    assert sizes == [2 * B - 1]
+    assert r.targets == (2 * B - 1) * (1 if loss == "softmax" else O)

@@ -123,3 +123,15 @@ def test_a_gradient_that_cannot_be_clipped_in_place_is_named(clip: Any) -> None:
         clip.apply({"weight": np.ones((4, 4))[:, ::2]})
     with pytest.raises(DtypeError, match="gradient 'weight' is of int64"):
         clip.apply({"weight": np.ones(3, np.int64)})
+
+
+@CLIPS
+def test_a_limit_that_is_fixed_has_no_state(clip: Any) -> None:
+    assert clip.state == {}
+    clip.load({})
+    with pytest.raises(ArgumentError, match=r"holds mean; expected nothing"):
+        clip.load({"mean": 1.0})
+
+
+def test_a_clip_says_what_it_does() -> None:
+    assert [str(ClipNorm(1)), str(ClipNorm(0.25)), str(ClipValue(5.0))] == ["norm 1", "norm 0.25", "value 5"]

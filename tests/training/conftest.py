@@ -1,5 +1,6 @@
 """A text, and a run over it, small enough for every test."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def copied(trained: Run, tmp_path: Path) -> Path:
     """A copy of the finished run's directory, to be damaged."""
     assert trained.path is not None
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for file in trained.path.iterdir():
-        (copy / file.name).write_bytes(file.read_bytes())
-    return copy
+    return Path(shutil.copytree(trained.path, tmp_path / "copy"))
 
 
 def small_model(tokenizer: tt.Tokenizer, seed: int = 0) -> tt.LanguageModel:

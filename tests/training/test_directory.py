@@ -7,7 +7,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.errors import RunError
-from throughtime.training.directory import claim, free_name, require_free, write_whole
+from throughtime.training.directory import free_name, held, is_held, load_config, require_free, save_config
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "thesis.txt"])
@@ -43,41 +43,46 @@ def test_require_free_refuses_where_it_may_not_write(tmp_path, monkeypatch):
         require_free(tmp_path / "run")
 
 
-def test_claim_writes_the_settings(tmp_path):
-    claim(tmp_path / "a" / "run", {"name": "Việt \udce9"})
-    assert json.loads((tmp_path / "a" / "run" / "config.json").read_text(encoding="utf-8")) == {
-        "name": "Việt \udce9"
-    }
+def test_require_free_takes_up_a_start_that_was_cut_short(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "step-00000000.safetensors").touch()
+    (tmp_path / "tokenizer.json").touch()
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "metrics.jsonl").touch()
+    require_free(tmp_path)
+    (tmp_path / "checkpoints" / "step-00000010.safetensors").touch()
+    with pytest.raises(RunError, match="already holds checkpoints"):
+        require_free(tmp_path)
 
 
-def test_claim_gives_a_directory_to_one_of_two(tmp_path):
-    claim(tmp_path, {"run": 1})
-    with pytest.raises(RunError, match="taken by another run"):
-        claim(tmp_path, {"run": 2})
-    assert json.loads((tmp_path / "config.json").read_text()) == {"run": 1}
+def test_save_config_writes_the_settings(tmp_path):
+    save_config(tmp_path, {"name": "Việt \udce9"})
+    assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8")) == {"name": "Việt \udce9"}
 
 
-def test_claim_says_why_it_cannot_write(tmp_path, monkeypatch):
+def test_held_makes_a_directory_and_gives_it_to_one_of_two(tmp_path):
+    run = tmp_path / "a" / "run"
+    assert not is_held(run)
+    with held(run):
+        assert is_held(run)
+        with pytest.raises(RunError, match="is in use by another process"), held(run):
+            pass
+    assert not is_held(run)
+    with held(run):
+        pass
+    require_free(run)
+
+
+def test_held_says_why_it_cannot_write(tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "mkdir", full)
-    with pytest.raises(RunError, match=r"cannot be written \(No space left on device\)"):
-        claim(tmp_path / "run", {})
-
-
-def test_write_whole_leaves_the_old_file_if_it_fails(tmp_path, monkeypatch):
-    path = tmp_path / "model.safetensors"
-    write_whole(path, b"old")
-
-    def fail(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["model.safetensors"]
+    with (
+        pytest.raises(RunError, match=r"cannot be written \(No space left on device\)"),
+        held(tmp_path / "run"),
+    ):
+        pass
 
 
 def test_free_name_numbers_what_is_taken(tmp_path):
@@ -89,10 +94,13 @@ def test_free_name_numbers_what_is_taken(tmp_path):
 
 
 def test_fit_destroys_nothing_where_a_run_lies(trained, text, tokenizer, model):
-    before = {file: file.read_bytes() for file in trained.path.iterdir()}
+    def files():
+        return {file: file.read_bytes() for file in trained.path.rglob("*") if file.is_file()}
+
+    before = files()
     with pytest.raises(tt.RunError, match="already holds"):
         tt.fit(model, text, tokenizer=tokenizer, out=trained.path)
-    assert {file: file.read_bytes() for file in trained.path.iterdir()} == before
+    assert files() == before
 
 
 def test_require_free_refuses_a_name_too_long(tmp_path):
@@ -100,12 +108,16 @@ def test_require_free_refuses_a_name_too_long(tmp_path):
         require_free(tmp_path / ("x" * 300))
 
 
-def test_claim_writes_numpy_numbers_as_numbers(tmp_path):
-    claim(tmp_path, {"steps": np.int64(2), "lr": np.float64(0.5)})
+def test_save_config_writes_numpy_numbers_as_numbers(tmp_path):
+    save_config(tmp_path, {"steps": np.int64(2), "lr": np.float64(0.5)})
     assert json.loads((tmp_path / "config.json").read_text()) == {"steps": 2, "lr": 0.5}
 
 
-def test_claim_leaves_no_file_of_settings_that_cannot_be_written(tmp_path):
+def test_save_config_leaves_no_file_of_settings_that_cannot_be_written(tmp_path):
     with pytest.raises(TypeError, match="expected what JSON knows"):
-        claim(tmp_path / "run", {"odd": object()})
+        save_config(tmp_path, {"odd": object()})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_load_config_reads_a_run_s(trained):
+    assert load_config(trained.path) == trained.config

@@ -4,13 +4,27 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from throughtime.data.progress import Progress
 from throughtime.training import display as module
-from throughtime.training.display import LiveDisplay, PlainDisplay, clock, display
-from throughtime.training.events import Evaluated, Event, Finished, Started, Step, Stopped
-
-STARTED = Started(
-    Path("runs/x"), "a text", "gru, 1 layer of 8, vocabulary 30", 1234, 90_000, 10_000, 2_620, 262, True
+from throughtime.training.display import LiveDisplay, PlainDisplay, display
+from throughtime.training.events import (
+    Checkpointed,
+    Evaluated,
+    Event,
+    Finished,
+    IncidentMet,
+    Noticed,
+    Started,
+    Step,
+    Stopped,
 )
+
+
+def started(val_tokens: int = 10_000, bits: bool = True, resumed: int = 0) -> Started:
+    model = "gru, 1 layer of 8, vocabulary 30"
+    return Started(
+        Path("runs/x"), "a text", model, 1234, 90_000, val_tokens, 2_620, 262, bits, resumed_step=resumed
+    )
 
 
 def step(n: int, loss: float = 2.5, clipped: bool = False) -> Step:
@@ -21,15 +35,17 @@ def evaluated(n: int, bits: float | None = 3.7025, best: bool = True) -> Evaluat
     return Evaluated(n, 2.5, 12.18249, bits, best, 1e-3)
 
 
-def finished(val_loss: float | None = 2.5) -> Finished:
-    return Finished(3, 120, 2.5, 2, val_loss, 12.2, 3.7, 9.0, 48_000.0, Path("runs/x"))
+def finished(val_loss: float | None = 2.5, clipped: float = 0.0, early: str | None = None) -> Finished:
+    return Finished(3, 120, 2.5, 2, val_loss, 12.2, 3.7, 9.0, 48_000.0, clipped, early, 0, Path("runs/x"))
 
 
 EVENTS: list[Event] = [
-    STARTED,
+    Progress("reading", 100, 100),
+    started(),
     step(1),
     step(2),
     evaluated(2),
+    Checkpointed(2, Path("runs/x/checkpoints/step-00000002.safetensors")),
     step(3, clipped=True),
     evaluated(3, best=False),
     finished(),
@@ -76,7 +92,7 @@ def test_plain_display_speaks_now_and_then(monkeypatch):
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     stream = io.StringIO()
     with PlainDisplay(stream) as show:
-        show(STARTED)
+        show(started())
         before = stream.getvalue()
         show(step(1))
         assert stream.getvalue() == before
@@ -96,7 +112,7 @@ def test_display_ends_with_a_row_where_nothing_is_held_out():
     for kind in (PlainDisplay, LiveDisplay):
         rows = [
             line
-            for line in shown(kind, [STARTED, step(1), finished(val_loss=None)]).split("\n")
+            for line in shown(kind, [started(), step(1), finished(val_loss=None)]).split("\n")
             if "48,312" in line
         ]
         assert rows[-1 if kind is PlainDisplay else 0].split()[-5:] == [
@@ -109,15 +125,16 @@ def test_display_ends_with_a_row_where_nothing_is_held_out():
 
 
 def test_display_shows_perplexity_where_bits_are_not_told():
-    started = Started(None, "a text", "gru", 1, 90, 0, 2, 1, False)
-    lines = shown(PlainDisplay, [started, step(1), evaluated(1, bits=None)]).splitlines()
+    lines = shown(
+        PlainDisplay, [started(val_tokens=0, bits=False), step(1), evaluated(1, bits=None)]
+    ).splitlines()
     assert "none held out" in lines[2]
     assert "perplexity" in lines[4]
     assert lines[5].split()[2] == "12.18"
 
 
 def test_display_averages_the_loss_of_recent_batches():
-    events = [STARTED, step(1, 2.0), step(2, 4.0), evaluated(2)]
+    events = [started(), step(1, 2.0), step(2, 4.0), evaluated(2)]
     assert shown(PlainDisplay, events).splitlines()[-1].split()[1] == "3.000"
 
 
@@ -135,7 +152,7 @@ def test_live_display_gives_the_cursor_back_whatever_happens():
 
     def fail() -> None:
         with LiveDisplay(console) as show:
-            show(STARTED)
+            show(started())
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -144,7 +161,7 @@ def test_live_display_gives_the_cursor_back_whatever_happens():
 
 
 def test_live_display_stops_when_training_does():
-    text = shown(LiveDisplay, [STARTED, step(1), Stopped(1, "diverged", True, None)])
+    text = shown(LiveDisplay, [started(), step(1), Stopped(1, "diverged", True, None)])
     assert "\x1b[?25h" in text
 
 
@@ -164,11 +181,59 @@ def test_display_quiet_shows_nothing():
     assert stream.getvalue() == ""
 
 
-def test_clock_tells_minutes_and_hours():
-    assert [clock(seconds) for seconds in (0, 59.6, 61, 3600, 86_399)] == [
-        "0:00",
-        "1:00",
-        "1:01",
-        "1:00:00",
-        "23:59:59",
+def test_display_says_where_a_resumed_run_goes_on():
+    for kind in (PlainDisplay, LiveDisplay):
+        assert "going on after step 1,200" in shown(kind, [started(resumed=1200), step(1201)])
+        assert "going on" not in shown(kind, EVENTS)
+
+
+def test_display_averages_the_loss_anew_where_a_run_goes_on():
+    events = [started(resumed=1200), step(1201, 2.0), step(1202, 4.0), evaluated(1202)]
+    assert shown(PlainDisplay, events).splitlines()[-1].split()[1] == "3.000"
+
+
+@pytest.mark.parametrize("kind", [PlainDisplay, LiveDisplay])
+def test_display_tells_what_happened(kind):
+    events = [
+        started(),
+        Noticed("a checkpoint is damaged; expected whole ones."),
+        IncidentMet(7, "the loss is nan; expected a number.", "skip", None),
+        IncidentMet(9, "the norm is 1e9; expected less.", "rollback", None),
+        finished(clipped=0.0312, early="no better one in 5 evaluations"),
     ]
+    text = " ".join(shown(kind, events).split())
+    assert "a checkpoint is damaged; expected whole ones." in text
+    assert "step 7: the loss is nan; expected a number. (the update is left out)" in text
+    assert "step 9: the norm is 1e9; expected less. (back to the last good checkpoint, with" in text
+    assert "ended early: no better one in 5 evaluations" in text
+    assert "clipped 3.1% of the updates" in text
+
+
+def test_plain_display_tells_of_long_reading_now_and_then(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    with PlainDisplay(stream) as show:
+        show(Progress("reading", 1_000_000, 30_000_000))
+        assert stream.getvalue() == ""
+        now[0] = 11.0
+        show(Progress("reading", 20_000_000, 30_000_000))
+        now[0] = 12.0
+        show(Progress("reading", 30_000_000, 30_000_000))
+        now[0] = 23.0
+        show(Progress("tokenising", 5_000, None))
+    assert stream.getvalue() == "reading: 20.0 MB of 30.0 MB\ntokenising: 5.0 kB\n"
+
+
+@pytest.mark.parametrize("total", [30_000_000, None])
+def test_live_display_shows_a_bar_while_it_reads(total):
+    stream = Terminal()
+    live = LiveDisplay(Console(file=stream, width=80, force_terminal=True, color_system=None))
+    with live as show:
+        show(Progress("reading", 20_000_000, total))
+        live._live.refresh()
+        show(started())
+        show(step(1))
+    text = stream.getvalue()
+    assert "reading: 20.0 MB" in text
+    assert text.index("reading") < text.index("━") < text.index("a text")

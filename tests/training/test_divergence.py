@@ -1,9 +1,15 @@
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.training.test_plan import SETTINGS as OPEN
 
+import throughtime as tt
+from throughtime.networks.faults import Fault
 from throughtime.training.divergence import absurd_gradient, absurd_loss, absurd_weights, report
+from throughtime.training.plan import Plan
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf, 1e9, 100.1 * math.log(50)])
@@ -39,18 +45,36 @@ def test_absurd_weights_names_them():
     )
 
 
-def test_report_suggests_clipping_only_where_there_is_none():
-    def line(clip: str) -> str:
-        return report(3, "x is nan; expected finite", 0.5, clip, (2, 4.0), "The weights of step 0 are in r.")
+PLAIN = Plan.of(**OPEN)
+FAULT = Fault(None, "explosion", "the Jacobian product grew", "Clip the gradient.")
 
-    assert line("none") == (
+
+def test_report_suggests_clipping_only_where_there_is_none():
+    def line(plan: Plan) -> str:
+        wrong = "x is nan; expected finite"
+        return report(3, wrong, plan, 0.5, (2, 4.0), "The weights of step 0 are in r.", None, None)
+
+    assert line(PLAIN) == (
         "training diverged at step 3: x is nan; expected finite (learning rate 0.5, clipping none, last finite loss 4 "
         "at step 2). The weights of step 0 are in r. Lower the learning rate (--lr 0.01), or clip the gradient "
         "(--clip-norm 1)."
     )
-    assert "--clip-norm" not in line("norm 1")
+    assert "--clip-norm" not in line(replace(PLAIN, clip=tt.ClipNorm(1.0)))
 
 
 def test_report_of_the_first_step_knows_no_loss_before():
-    assert "the first loss" in report(1, "x", 1e-3, "none", None, "")
-    assert "--lr 0.0001" in report(1, "x", 1e-3, "none", None, "")
+    assert "the first loss" in report(1, "x", PLAIN, 1e-3, None, "", None, None)
+    assert "--lr 0.0001" in report(1, "x", PLAIN, 1e-3, None, "", None, None)
+
+
+def test_report_tells_what_an_examination_found_and_how_to_see_it_again():
+    path = Path("runs/a b/incidents/step-00000003.safetensors")
+    line = report(3, "x is nan; expected finite", PLAIN, 0.5, (2, 4.0), "Kept.", FAULT, path)
+    assert "Cause, explosion: the Jacobian product grew. Kept. Clip the gradient." in line
+    assert line.endswith("throughtime replay 'runs/a b' step-00000003")
+
+
+def test_report_of_a_jump_has_no_divergence():
+    line = report(3, None, PLAIN, 0.5, (2, 4.0), "Kept.", FAULT, None)
+    assert line.startswith("the gradient jumped at step 3: ")
+    assert "diverged" not in line

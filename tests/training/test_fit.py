@@ -1,8 +1,10 @@
 import hashlib
 import json
 import math
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.data import SentenceBatches, StreamBatches, split, split_sentences
+from throughtime.data.progress import Progress
 from throughtime.machine import denormals
 from throughtime.machine.jit import COMPILING
 from throughtime.optim.schedule import HalveOnRise
@@ -151,15 +154,15 @@ def test_fit_emits_its_events_in_order_and_counts_tokens(text, tokenizer, model)
     events: list[Event] = []
     others: list[Event] = []
     tt.fit(
-        model, text, tokenizer=tokenizer, eval_every=3, on_event=[events.append, others.append], max_steps=7, **QUICK
+        model, text, tokenizer=tokenizer, eval_every=3, callbacks=[events.append, others.append], max_steps=7, **QUICK
     )  # fmt: skip
     assert events == others
-    kinds = [type(event) for event in events]
+    kinds = [type(event) for event in events if not isinstance(event, Progress)]
     assert kinds == [Started, *[Step] * 3, Evaluated, *[Step] * 3, Evaluated, Step, Evaluated, Finished]
     assert [event.step for event in events if isinstance(event, Step)] == list(range(1, 8))
     assert [event.tokens for event in events if isinstance(event, Step)] == [40 * n for n in range(1, 8)]
     assert events[-1].tokens == 280
-    assert events[0].steps == 7
+    assert next(event for event in events if isinstance(event, Started)).steps == 7
 
 
 def test_fit_without_validation_keeps_the_last_weights(text, tokenizer, model, tmp_path):
@@ -197,7 +200,7 @@ def test_fit_holds_blas_to_one_thread(text, tokenizer, model):
                 ]
             )
 
-    tt.fit(model, text, tokenizer=tokenizer, max_steps=1, on_event=look)
+    tt.fit(model, text, tokenizer=tokenizer, max_steps=1, callbacks=look)
     assert seen
     assert all(n == 1 for n in seen[0])
 
@@ -216,7 +219,7 @@ def test_fit_stops_where_a_number_is_not_finite_and_keeps_the_last_good_weights(
     with pytest.raises(tt.DivergedError) as caught:
         tt.fit(
             model, text, tokenizer=tokenizer, optimizer=tt.SGD(1e6), seq_len=20, batch_size=2, out=tmp_path / "run",
-            on_event=events.append,
+            callbacks=events.append,
         )  # fmt: skip
     message = str(caught.value)
     assert "\n" not in message
@@ -225,9 +228,9 @@ def test_fit_stops_where_a_number_is_not_finite_and_keeps_the_last_good_weights(
         "learning rate 1e+06",
         "clipping none",
         "at step 1",
-        "--lr",
-        "--clip-norm 1",
         "finite",
+        "Cause, learning rate:",
+        "throughtime replay",
     ):
         assert part in message, part
     assert isinstance(events[-1], Stopped)
@@ -276,28 +279,38 @@ def test_fit_never_keeps_weights_that_an_update_made_infinite(text, tokenizer, t
 # ---------------------------------------------------------------- interruption
 
 
-def interrupt_at(step: int):
+def interrupt_at(step: int, number: int = signal.SIGINT):
     def listener(event: Event) -> None:
         if isinstance(event, Step) and event.step == step:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
 
     return listener
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_fit_interrupted_says_how_to_go_on_and_goes_on(number, text, tokenizer, model, tmp_path):
+    out = tmp_path / "the run"
+    before = signal.getsignal(number)
+    settings = {"tokenizer": tokenizer, "eval_every": 9, "out": out, **QUICK}
+    with pytest.raises(tt.Interrupted) as caught:
+        tt.fit(model, text, callbacks=interrupt_at(2, number), **settings)
+    assert signal.getsignal(number) is before
+    assert caught.value.signal == number
+    assert str(caught.value) == (
+        f"interrupted at step 2; the run so far lies in {out}. Go on with: throughtime train --resume --out '{out}'"
+    )
+    assert tt.load(out).history[-1] == {"step": 2, "stopped": "interrupted at step 2"}
+    run = tt.fit(model, text, resume=True, **settings)
+    assert run.finished.resumed_step == 2
+    assert not any("stopped" in record for record in run.history)
+
+
 def test_fit_interrupted_before_an_evaluation_keeps_the_present_weights(text, tokenizer, model, tmp_path):
     start = {name: array.copy() for name, array in model.params.items()}
+    settings = {"eval_every": 9, **QUICK}
     with pytest.raises(KeyboardInterrupt):
-        tt.fit(
-            model,
-            text,
-            tokenizer=tokenizer,
-            out=tmp_path / "run",
-            on_event=interrupt_at(2),
-            eval_every=9,
-            **QUICK,
-        )
+        tt.fit(model, text, tokenizer=tokenizer, out=tmp_path / "run", callbacks=interrupt_at(2), **settings)
     loaded = tt.load(tmp_path / "run")
-    assert loaded.history[-1] == {"step": 2, "stopped": "interrupted at step 2"}
     assert any((array != start[name]).any() for name, array in loaded.model.params.items())
 
 
@@ -311,11 +324,154 @@ def test_fit_interrupted_later_keeps_the_best_weights(text, tokenizer, model, tm
     with pytest.raises(KeyboardInterrupt):
         tt.fit(
             model, text, tokenizer=tokenizer, out=tmp_path / "run", eval_every=3, **QUICK,
-            on_event=[listener, interrupt_at(5)],
+            callbacks=[listener, interrupt_at(5)],
         )  # fmt: skip
     for name, array in tt.load(tmp_path / "run").model.params.items():
         np.testing.assert_array_equal(array, kept[name])
         np.testing.assert_array_equal(array, model.params[name])
+
+
+def test_fit_interrupted_in_an_evaluation_makes_it_when_it_goes_on(text, tokenizer, tmp_path):
+    def fit(out, callbacks=(), resume=False):
+        model = tt.LanguageModel(tokenizer.vocab_size, 8, seed=0)
+        return tt.fit(
+            model,
+            text,
+            tokenizer=tokenizer,
+            out=out,
+            resume=resume,
+            callbacks=callbacks,
+            eval_every=4,
+            **QUICK,
+        )
+
+    whole = fit(tmp_path / "whole")
+    # The signal comes after the step, so it is obeyed before the evaluation that is due.
+    with pytest.raises(tt.Interrupted):
+        fit(tmp_path / "run", interrupt_at(4))
+    run = fit(tmp_path / "run", resume=True)
+
+    def losses_of(run):
+        return [(record["step"], record.get("loss"), record.get("val_loss")) for record in run.history]
+
+    assert losses_of(run) == losses_of(whole)
+
+
+def test_a_second_signal_is_taken_at_its_word(text, tokenizer, model, tmp_path):
+    def twice(event: Event) -> None:
+        if isinstance(event, Step) and event.step == 2:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        tt.fit(model, text, tokenizer=tokenizer, out=tmp_path / "run", callbacks=twice, **QUICK)
+    assert not isinstance(caught.value, tt.Interrupted)
+
+
+def test_fit_in_a_thread_leaves_signals_alone(text, tokenizer, model):
+    handlers = []
+
+    def note(event: Event) -> None:
+        handlers.append(signal.getsignal(signal.SIGINT))
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(tt.fit, model, text, tokenizer=tokenizer, max_steps=1, callbacks=note, **QUICK).result()
+    assert set(handlers) == {signal.getsignal(signal.SIGINT)}
+
+
+# ---------------------------------------------------------------- an early end
+
+
+def test_fit_stops_when_a_callback_asks_for_it(text, tokenizer, model, tmp_path):
+    def enough(event: Event) -> None:
+        if isinstance(event, Step) and event.step == 5:
+            raise tt.StopTraining("that is enough")
+
+    run = tt.fit(
+        model, text, tokenizer=tokenizer, callbacks=enough, out=tmp_path / "run", eval_every=9, **QUICK
+    )
+    assert (run.finished.steps, run.finished.early, run.finished.best_step) == (5, "that is enough", 5)
+
+
+def test_fit_stops_after_evaluations_without_a_better_one(text, tokenizer, model):
+    run = tt.fit(
+        model, text, tokenizer=tokenizer, optimizer=tt.Adam(0.4), batch_size=4, seq_len=10, epochs=20, eval_every=2,
+        patience=3,
+    )  # fmt: skip
+    best = [record["best"] for record in run.history if "val_loss" in record]
+    assert best[-3:] == [False, False, False]
+    assert all(any(best[n : n + 3]) for n in range(len(best) - 3))
+    assert run.finished.early == "no better evaluation in 3"
+    assert run.finished.steps < 20 * 21
+
+
+def test_fit_averages_the_weights_once_evaluations_stop_getting_better(text, tokenizer):
+    def train(average):
+        model = tt.LanguageModel(tokenizer.vocab_size, 8, seed=0)
+        return tt.fit(
+            model, text, tokenizer=tokenizer, optimizer=tt.SGD(4.0), batch_size=4, seq_len=10, epochs=8, eval_every=4,
+            average=average,
+        )  # fmt: skip
+
+    plain, averaged = train(None), train(1)
+    evaluations = [[r["val_loss"] for r in run.history if "val_loss" in r] for run in (plain, averaged)]
+    losses_of = [losses(run) for run in (plain, averaged)]
+    assert losses_of[0] == losses_of[1]  # training itself goes on with the weights as they are
+    first = next(n for n, (a, b) in enumerate(zip(*evaluations, strict=True)) if a != b)
+    # The evaluation before it was the first worse than the best of those before the last.
+    rises = [n for n in range(2, len(evaluations[0])) if evaluations[0][n] > min(evaluations[0][: n - 1])]
+    assert first == rises[0] + 1
+
+
+def test_fit_tells_how_often_it_clipped(text, tokenizer, model):
+    run = tt.fit(model, text, tokenizer=tokenizer, clip=tt.ClipNorm(0.2), **QUICK)
+    clipped = [record["clipped"] for record in run.history if "loss" in record]
+    assert run.finished.clipped_share == sum(clipped) / len(clipped)
+
+
+def test_fit_follows_a_schedule(text, tokenizer, model):
+    run = tt.fit(
+        model, text, tokenizer=tokenizer, optimizer=tt.SGD(0.5), schedule=tt.schedule_from_spec("warmup:4,cosine"),
+        max_steps=10, **QUICK,
+    )  # fmt: skip
+    rates = [record["lr"] for record in run.history if "loss" in record]
+    expected = [0.5 * min(1, (n + 1) / 4) * (1 + math.cos(math.pi * n / 10)) / 2 for n in range(10)]
+    assert rates == pytest.approx(expected, rel=1e-12)
+
+
+def test_fit_by_chunks_that_look_back_scores_each_token_once(text, tokenizer):
+    ids = tokenizer.encode(text)
+    by_hand = tt.LanguageModel(tokenizer.vocab_size, 8, cell="lstm", seed=1)
+    model = tt.LanguageModel(tokenizer.vocab_size, 8, cell="lstm", seed=1)
+    run = tt.fit(
+        model, ids, truncation=tt.Chunk(5, 12), optimizer=tt.SGD(0.5), batch_size=3, epochs=1, val_fraction=0
+    )
+    assert run.finished.tokens == len(ids) - 1
+    optimizer, states, expected = tt.SGD(0.5), {0: None}, []
+    streams = [ids[first : last + 2] for first, last in bounds(len(ids) - 1, 3)]
+    longest = max(map(len, streams)) - 1
+    for stop in [*range(5, longest, 5), longest]:
+        scored = (stop - 1) // 5 * 5
+        start = max(0, scored + 5 - 12)
+        window = np.full((2, stop - start, 3), -100)
+        for b, stream in enumerate(streams):
+            for t in range(start, stop):
+                window[0, t - start, b] = stream[min(t, len(stream) - 2)]
+                if t >= scored and t + 1 < len(stream):
+                    window[1, t - start, b] = stream[t + 1]
+        following = max(0, scored + 10 - 12)
+        r = tt.bptt(by_hand, window[0], window[1], states[start])
+        carried = tt.bptt(by_hand, window[0], window[1], states[start], carry=following - start).state
+        states[following] = carried if following else None
+        optimizer.step(by_hand.params, r.grads)
+        expected.append(r.loss)
+    assert losses(run) == pytest.approx(expected, rel=1e-5)
+
+
+def bounds(steps: int, B: int):
+    """The first and last step of B runs, the longer ones first."""
+    sizes = [steps // B + (b < steps % B) for b in range(B)]
+    return [(sum(sizes[:b]), sum(sizes[: b + 1]) - 1) for b in range(B)]
 
 
 # ---------------------------------------------------------------- the same bits
@@ -371,9 +527,10 @@ BAD: list[tuple[dict[str, Any], type[tt.ThroughtimeError], str]] = [
     ({"seed": None}, tt.ArgumentError, "seed None"),
     ({"optimizer": "adam"}, tt.ArgumentError, "optimizer 'adam'"),
     ({"truncation": "full"}, tt.ArgumentError, "truncation 'full'"),
-    ({"clip": 1.0}, tt.ArgumentError, r"Pass ClipNorm\(1.0\)"),
+    ({"clip": 1.0}, tt.ArgumentError, r"such as ClipNorm\(1.0\)"),
     ({"tokenizer": None}, tt.ArgumentError, "text found without a tokenizer"),
     ({"tokenizer": tt.Tokenizer.train("xyz")}, tt.ArgumentError, "the tokenizer has 6 tokens"),
+    ({"omega": 4.0}, tt.ArgumentError, "omega=4 found with cell gru"),
     ({"corpus": "ab"}, tt.TextError, "the text has 2 tokens"),
     ({"corpus": " \n"}, tt.TextError, "empty"),
     ({"corpus": "one sentence", "by": "sentence"}, tt.TextError, "1 sentences"),
@@ -413,6 +570,6 @@ def test_fit_flushes_denormals_around_its_whole_loop_and_not_after(text, tokeniz
         if isinstance(event, Step):
             products.append(float((tiny * np.float32(1e-10)).max()))
 
-    tt.fit(model, text, tokenizer=tokenizer, max_steps=2, on_event=between_steps)
+    tt.fit(model, text, tokenizer=tokenizer, max_steps=2, callbacks=between_steps)
     assert products == [0.0, 0.0]
     assert (tiny * np.float32(1e-10)).max() > 0

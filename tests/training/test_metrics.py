@@ -1,18 +1,19 @@
 import json
 import math
+from pathlib import Path
 
 import pytest
 
 from throughtime.errors import RunError
-from throughtime.training.events import Evaluated, Finished, Started, Step, Stopped
+from throughtime.training.events import Evaluated, Finished, IncidentMet, Started, Step, Stopped
 from throughtime.training.metrics import Metrics, read_metrics, to_json
 
 STEP = Step(1, 9, 1, 40, 4.5, math.inf, True, 0.1, 1234.56, 3.2)
 EVALUATED = Evaluated(1, 4.4, math.inf, None, True, 0.05)
 STOPPED = Stopped(1, "why", True, None)
 OTHERS = (
-    Started(None, "t", "m", 1, 1, 1, 1, 1, True),
-    Finished(1, 1, 1.0, 1, None, None, None, 1.0, 1.0, None),
+    Started(None, "t", "m", 1, 1, 1, 1, 1, True, 0),
+    Finished(1, 1, 1.0, 1, None, None, None, 1.0, 1.0, 0.0, None, 0, None),
 )
 
 
@@ -42,11 +43,46 @@ def test_metrics_are_one_object_a_line_on_disk_at_once(tmp_path):
     assert len(metrics.records) == 3
 
 
-def test_metrics_never_write_over_a_file(tmp_path):
-    (tmp_path / "m").write_text("precious")
-    with pytest.raises(FileExistsError):
-        Metrics(tmp_path / "m")
-    assert (tmp_path / "m").read_text() == "precious"
+def test_metrics_go_on_where_a_file_ends(tmp_path):
+    path = tmp_path / "m"
+    with Metrics(path) as metrics:
+        metrics(STEP)
+    with Metrics(path) as metrics:
+        metrics(IncidentMet(2, "what", "skip", None))
+    assert read_metrics(path)[1:] == [{"step": 2, "incident": "what", "action": "skip"}]
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_metrics_are_cut_back_to_a_mark(tmp_path, on_disk):
+    path = tmp_path / "m" if on_disk else None
+    with Metrics(path) as metrics:
+        metrics(STEP)
+        mark = metrics.mark()
+        metrics(STOPPED)
+        metrics.cut(mark)
+        assert [record["step"] for record in metrics.records] == [1]
+        metrics(EVALUATED)
+        assert metrics.records[1]["val_loss"] == 4.4
+    if path is not None:
+        assert [record.get("val_loss") for record in read_metrics(path)] == [None, 4.4]
+
+
+def test_metrics_shorter_than_their_mark_lose_no_more_than_a_broken_line(tmp_path):
+    path = tmp_path / "m"
+    with Metrics(path) as metrics:
+        metrics(STEP)
+        metrics(EVALUATED)
+        mark = metrics.mark()
+    path.write_bytes(path.read_bytes()[:-9])
+    with Metrics(path) as metrics:
+        metrics.cut(mark)
+        metrics(STOPPED)
+    assert [sorted(record)[-1] for record in read_metrics(path)] == ["tokens_per_second", "stopped"]
+
+
+def test_metrics_name_the_file_that_cannot_be_written():
+    with Metrics(Path("/dev/full")) as metrics, pytest.raises(OSError, match="/dev/full"):
+        metrics(STEP)
 
 
 def test_metrics_in_memory_alone():

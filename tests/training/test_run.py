@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.training.weights import save_weights
+from throughtime.storage import save_sealed
 
 
 def test_load_gives_back_the_model_its_tokenizer_settings_and_course(trained):
@@ -48,7 +48,7 @@ def test_config_says_what_repeats_the_run(trained):
     assert config["throughtime"] == tt.__version__
     assert config["training"]["optimizer"] == {"name": "adam", "lr": 0.02, "betas": [0.9, 0.999], "eps": 1e-8}
     assert config["training"]["seed"] == 0
-    assert config["training"]["clip"] == "norm 1"
+    assert config["training"]["clip"] == {"name": "norm", "theta": 1.0}
     assert len(config["corpus"]["sha256"]) == 64
     assert config["corpus"]["tokens"] == 936
     assert config["tokenizer"] == {"unit": "char", "vocab_size": trained.tokenizer.vocab_size}
@@ -106,7 +106,7 @@ def another_vocabulary(run: Path) -> None:
 
 def another_dtype(run: Path) -> None:
     loaded = tt.load(run).model.astype("float64")
-    save_weights(run / "model.safetensors", loaded.params, {})
+    save_sealed(run / "model.safetensors", loaded.params, {})
 
 
 def directory_in_place_of(name: str):

@@ -17,7 +17,7 @@ _CELLS = {
     "gru": ("gru", "tanh"),
 }
 _LOSSES = ("softmax", "squared", "logistic")
-# Sequences short enough for seconds, long enough that both truncations leave something out.
+# Sequences short enough for seconds, long enough that every truncation leaves something out.
 _T, _B, _I, _H, _O = 6, 2, 2, 3, 4
 _ENTRIES = 4  # of each parameter
 # Of the differences, not of the gradients: a step of 1e-5 in float64 leaves about 1e-10, and tiny gradients magnify it.
@@ -34,14 +34,15 @@ def check(
 
     generator(seed)  # a bad one is refused
     start = time.perf_counter()
-    truncations: list[Truncation] = [Full(), Window(2), Chunk(3)]
+    truncations: list[Truncation] = [Full(), Window(2), Chunk(3), Chunk(2, 5)]
+    number = len(_CELLS) * len(truncations) * len(_LOSSES)
     found = []
     for cell in _CELLS:
         for truncation in truncations:
             for loss in _LOSSES:
                 found.append(_check_one(cell, truncation, loss, seed))
                 if sys.stderr.isatty():
-                    print(f"\r{len(found)} of {len(_CELLS) * 9} checks", end="", file=sys.stderr, flush=True)
+                    print(f"\r{len(found)} of {number} checks", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - start

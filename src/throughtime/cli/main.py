@@ -3,13 +3,15 @@
 0    done
 1    the work failed: training diverged, a check found a difference, the disk is full
 2    the input or the arguments are bad
-130  interrupted
+130  interrupted by Ctrl-C; 143 by SIGTERM
 """
 
 import functools
 import io
 import os
+import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -34,6 +36,14 @@ VERBS = {
         "Let a trained model write, character by character or word by word.",
     ),
     "eval": ("throughtime.cli.eval:evaluate", "Score a trained model on a text: its loss and perplexity."),
+    "runs": (
+        "throughtime.cli.runs:runs",
+        "List the runs in a directory: what each is, how far it came, how good it is.",
+    ),
+    "replay": (
+        "throughtime.cli.replay:replay",
+        "Run a training step that went wrong again: where the first bad value arose, and why.",
+    ),
     "check": (
         "throughtime.cli.check:check",
         "Hold the gradient of every cell, truncation and loss against finite differences.",
@@ -43,7 +53,8 @@ VERBS = {
         "Replay the article on a text: its equations, gradients, truncations and slips, with numbers.",
     ),
 }
-DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+DONE, FAILED, BAD_INPUT, BROKEN_PIPE = 0, 1, 2, 141
+BY_SIGNAL = 128  # and the signal's number, as shells have it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,6 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without these letters shows question marks
     command = get_command(app(verb_of(arguments)))
+    with warnings.catch_warnings():
+        warnings.showwarning = _note
+        return _run(command, arguments, debug)
+
+
+def _run(command: Any, arguments: list[str], debug: bool) -> int:
+    """Parse and call; tell what goes wrong."""
     try:
         parsed = command.main(arguments, prog_name="throughtime", standalone_mode=False)
         code = parsed() if callable(parsed) else parsed
@@ -75,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt as stop:
         _complain(str(stop) or "interrupted")
-        return INTERRUPTED
+        return BY_SIGNAL + getattr(stop, "signal", signal.SIGINT)
     except Exception as error:  # noqa: BLE001  # the last resort of a program: nothing escapes but in one line
         if debug:
             import traceback
@@ -170,6 +188,11 @@ def _explanation(error: Exception, debug: bool) -> tuple[int, str]:
         )
     more = "Please report it." if debug else "Run again with --debug to see where, and report it."
     return FAILED, f"{type(error).__name__}: {error}; this is a bug in throughtime. {more}"
+
+
+def _note(message: Warning | str, *where: object) -> None:
+    """Show a warning as a line."""
+    _complain(f"note: {message}")
 
 
 def _complain(line: str) -> None:

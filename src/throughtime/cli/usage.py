@@ -2,15 +2,14 @@
 
 import difflib
 import re
-from enum import Enum
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import typer
 
+from throughtime.cli.kinds import describe, kind_of
+
 # The parser's own exceptions have no public names: this is the class that the public one derives from.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-
-_KINDS = {int: "a whole number", float: "a number"}
 
 
 def explain(error: Any, arguments: list[str], program: Any) -> str:
@@ -68,15 +67,7 @@ def _expected(command: Any, param: Any) -> str:
     if param.param_type_name == "argument":
         clause = str(param.help).split(";")[0].rstrip(".")
         return clause[:1].lower() + clause[1:]
-    hint = get_type_hints(command.callback).get(param.name)
-    kind: Any = hint
-    if get_origin(hint) is not Literal:
-        kind = next((part for part in get_args(hint) if part is not type(None)), hint)
-    if get_origin(kind) is Literal:
-        return "one of " + ", ".join(map(str, get_args(kind)))
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return "one of " + ", ".join(str(member.value) for member in kind)
-    return _KINDS.get(kind, "a value")
+    return describe(kind_of(command, param))
 
 
 def _value(param: Any, arguments: list[str]) -> str | None:

@@ -8,7 +8,8 @@ of its own (`split_sentences`, `SentenceBatches`).
 from throughtime.data.batch import Batch
 from throughtime.data.corpus import Corpus, builtin, read, split
 from throughtime.data.joining import TextStream
-from throughtime.data.sentences import SentenceBatches, split_sentences
+from throughtime.data.sentence_batches import SentenceBatches
+from throughtime.data.sentences import split_sentences
 from throughtime.data.streams import StreamBatches
 from throughtime.data.tokenizer import Tokenizer
 

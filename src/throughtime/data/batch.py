@@ -25,12 +25,16 @@ class Batch:
         How many steps of each sequence are real; None: all T.
     fresh : bool
         True: the state starts at zero. False: it continues that of the batch before, sequence by sequence.
+    carry : int or None
+        After how many of its steps the next batch begins: the state to carry over is the one there. None: after all
+        of them, as ever where no batch looks back. 0: where this one began itself.
     """
 
     inputs: Ids
     targets: Ids
     lengths: NDArray[np.int64] | None
     fresh: bool
+    carry: int | None = None
 
     @property
     def tokens(self) -> int:

@@ -1,27 +1,30 @@
-"""Texts to learn from: files, standard input, or the corpus that every CPython carries."""
+"""Texts to learn from: in memory, in files, or the corpus that every CPython carries."""
 
 import hashlib
 import itertools
 import math
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from throughtime.data.blocks import sliced
+from throughtime.data.files import TextFile, text_files_in
+from throughtime.data.progress import OnProgress, Report
 from throughtime.errors import ArgumentError, TextError
 
 Items = TypeVar("Items", bound=Sequence[object])
 
-# UTF-16 text is full of NUL bytes; its mark tells it from a truly binary file. UTF-32's begins the same way.
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# So many names make a corpus' name; the others are counted.
+_NAMES = 4
 
 
-@dataclass(frozen=True)
 class Corpus:
     r"""A text, and where it came from.
+
+    Two are equal if their names and their texts are.
 
     Parameters
     ----------
@@ -41,17 +44,136 @@ class Corpus:
     '2dbb4a50'
     """
 
-    name: str
-    text: str
+    def __init__(self, name: str, text: str) -> None:
+        if not text.strip():
+            raise TextError(f"{name} is empty; expected text to learn from. Give another text.")
+        self.name = name
+        self._text = text
 
-    def __post_init__(self) -> None:
-        if not self.text.strip():
-            raise TextError(f"{self.name} is empty; expected text to learn from. Give another text.")
+    @property
+    def text(self) -> str:
+        """The whole text at once."""
+        return self._text
+
+    def blocks(self, what: str = "reading", on_progress: OnProgress | None = None) -> Iterator[str]:
+        """The text piece by piece, cut anywhere.
+
+        Parameters
+        ----------
+        what : str
+            What is done with it, for the reports.
+        on_progress : callable, optional
+            Told how many of the text's bytes have been taken.
+        """
+        report = Report(on_progress, what, self.size)
+        done = 0
+        for block in sliced(self._text):
+            yield block
+            done += len(_utf8(block))
+            report.at(done)
+        report.end(done)
+
+    @cached_property
+    def size(self) -> int:
+        """The bytes of the text in UTF-8."""
+        return sum(len(_utf8(block)) for block in sliced(self._text))
 
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 of the text's UTF-8 bytes, in hexadecimal: the file's own, if it is one file of LF lines."""
-        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+        running = hashlib.sha256()
+        for block in sliced(self._text):
+            running.update(_utf8(block))
+        return running.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Corpus):
+            return NotImplemented
+        return (self.name, self.sha256) == (other.name, other.sha256)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.sha256))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}, {self.size:,} bytes>"
+
+
+class FileCorpus(Corpus):
+    """The text of files, read anew each time and never held whole; `read` makes one.
+
+    Parameters
+    ----------
+    name : str
+    files : list of TextFile
+        A blank line parts two of them.
+    skipped : list of str
+        Files of named directories that are no text, and are not read.
+    on_progress : callable, optional
+        Told while the files are read and checked, in bytes of the files.
+
+    Raises
+    ------
+    TextError
+        A file is not text.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        files: Sequence[TextFile],
+        skipped: Sequence[str] = (),
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self.name = name
+        self.skipped = tuple(skipped)
+        self._files = tuple(files)
+        report = Report(on_progress, "reading", sum(file.size for file in files))
+        size, running = 0, hashlib.sha256()
+        for block in self._joined(report):
+            content = _utf8(block)
+            size += len(content)
+            running.update(content)
+        report.end(sum(file.size for file in files))
+        self.size, self.sha256 = size, running.hexdigest()
+
+    @property
+    def text(self) -> str:
+        return "".join(self.blocks())
+
+    def blocks(self, what: str = "reading", on_progress: OnProgress | None = None) -> Iterator[str]:
+        """The text piece by piece, cut anywhere, as `Corpus.blocks` gives it.
+
+        Raises
+        ------
+        TextError
+            The files have changed since they were read first.
+        """
+        report = Report(on_progress, what, self.size)
+        done, running = 0, hashlib.sha256()
+        for block in self._joined(Report(None, what, None)):
+            yield block
+            content = _utf8(block)
+            running.update(content)
+            done += len(content)
+            report.at(done)
+        if running.hexdigest() != self.sha256:
+            raise TextError(
+                f"{self.name} has changed since it was read first; expected the same text again. Leave it alone "
+                "until training has begun."
+            )
+        report.end(done)
+
+    def _joined(self, report: Report) -> Iterator[str]:
+        if len(self._files) == 1:
+            yield from self._files[0].text(report.at)
+            return
+        before = 0
+        for index, file in enumerate(self._files):
+            if index:
+                yield "\n\n"
+            yield from _stripped(file.text(lambda at, before=before: report.at(before + at)))  # type: ignore[misc]
+            before += file.size
+        yield "\n"
 
 
 def builtin() -> Corpus:
@@ -77,21 +199,26 @@ def builtin() -> Corpus:
     return Corpus(f"help topics of Python {version}", text + "\n")
 
 
-def read(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Corpus:
+def read(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], on_progress: OnProgress | None = None
+) -> FileCorpus:
     """Read files of UTF-8 text, in the order given, as one corpus.
 
     Line ends become line feeds, a byte-order mark is dropped, and a blank line parts two files, so that no
-    sentence runs from one into the next.
+    sentence runs from one into the next. All is checked now, but only blocks of the text are ever in memory.
 
     Parameters
     ----------
     paths : path or sequence of paths
-        `"-"` is standard input.
+        `"-"` is standard input. A file that gzip packed is unpacked. Of a directory all files are read, also those
+        further down, in the order of their paths, except hidden, empty and binary ones.
+    on_progress : callable, optional
+        Called with a `Progress` at most ten times a second.
 
     Raises
     ------
     TextError
-        A file is missing, a directory, unreadable, empty, binary, or not UTF-8; or no file is named.
+        A file is missing, unreadable, empty, binary, damaged, or not UTF-8; a directory has no text; or none is named.
     """
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
@@ -100,11 +227,22 @@ def read(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Co
     names = [os.fspath(path) for path in paths]
     if names.count("-") > 1:
         raise TextError("standard input is named twice; expected - at most once. Remove one.")
-    parts = [Corpus("stdin" if name == "-" else Path(name).name, _decoded(name)) for name in names]
-    if len(parts) == 1:
-        return parts[0]
-    text = "\n\n".join(part.text.strip("\n") for part in parts)
-    return Corpus(" + ".join(part.name for part in parts), text + "\n")
+    files: list[TextFile] = []
+    skipped: list[str] = []
+    called: list[str] = []
+    for name in names:
+        if name not in ("-", "") and os.path.isdir(name):
+            found, left = text_files_in(name)
+            count = f"{len(found)} file{'' if len(found) == 1 else 's'}"
+            called.append(f"{Path(name).resolve().name or name} ({count})")
+            files += found
+            skipped += left
+        else:
+            file = TextFile(name, on_progress)
+            called.append(file.name)
+            files.append(file)
+    shown = called if len(called) <= _NAMES else [*called[: _NAMES - 1], f"{len(called) - _NAMES + 1} more"]
+    return FileCorpus(" + ".join(shown), files, skipped, on_progress)
 
 
 def split(items: Items, val_fraction: float, *, least: int = 2, what: str = "tokens") -> tuple[Items, Items]:
@@ -159,48 +297,18 @@ def split(items: Items, val_fraction: float, *, least: int = 2, what: str = "tok
     return items[:cut], items[cut:]  # type: ignore[return-value]  # a slice of Items is an Items
 
 
-def _decoded(name: str) -> str:
-    """The text of one file (`-`: standard input), or a TextError that says what is wrong with it."""
-    shown = "standard input" if name == "-" else _one_line(name)
-    raw = _bytes(name)
-    if raw.startswith(_UTF16_MARKS):
-        raise TextError(f"{shown} is UTF-16; expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW.")
-    nul = raw.find(b"\0")
-    if nul >= 0:
-        raise TextError(
-            f"{shown} is binary: a NUL byte at offset {nul}; expected UTF-8 text. Give a text file."
-        )
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise TextError(
-            f"{shown} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}; expected UTF-8 text. "
-            "Convert it, if it is Latin-1 so: iconv -f LATIN1 -t UTF-8 OLD > NEW."
-        ) from None
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise TextError(f"{shown} is empty; expected text to learn from. Give another file.")
-    return text
+def _stripped(blocks: Iterator[str]) -> Iterator[str]:
+    """A text without the line feeds at its beginning and its end."""
+    begun = False
+    held = 0  # line feeds that may prove to be the last
+    for block in blocks:
+        block = block if begun else block.lstrip("\n")
+        body = block.rstrip("\n")
+        if body:
+            yield "\n" * held + body
+            begun, held = True, 0
+        held += len(block) - len(body)
 
 
-def _bytes(name: str) -> bytes:
-    if name == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(name).read_bytes()
-    except FileNotFoundError:
-        raise TextError(f"{_one_line(name)} does not exist; expected a text file. Check the path.") from None
-    except IsADirectoryError:
-        raise TextError(
-            f"{_one_line(name)} is a directory; expected a text file. Name the files in it."
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TextError(
-            f"{_one_line(name)} cannot be read ({reason}); expected a readable text file. "
-            "Check its name and permissions."
-        ) from None
-
-
-def _one_line(name: str) -> str:
-    return name if name.isprintable() and name else repr(name)
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

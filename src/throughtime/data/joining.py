@@ -1,5 +1,6 @@
 """Token ids back to text, one at a time, as generation needs it."""
 
+import codecs
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,13 @@ _REPLACEMENT = "\ufffd"  # stands for one unknown character
 
 
 class TextStream:
-    """Text as its tokens come: the pieces, put together, are what `Tokenizer.decode` gives.
+    """Text as its tokens come: the pieces, and what `finish` gives, put together are what `Tokenizer.decode` gives.
 
     Characters stand as they are; an unknown one is shown as U+FFFD. Words get a space between them, but none before
     a mark that closes, none after one that opens, and none between equal marks (`--`); straight quotes open and close
     in turn. An unknown word is shown as `<unk>`. A sentence's start and end part it from its neighbours by a line
-    feed, and show nothing at the ends of the text.
+    feed, and show nothing at the ends of the text. Of bpe a token may end within a character, which then comes with
+    the token that completes it; what is no UTF-8 is shown as U+FFFD.
 
     Parameters
     ----------
@@ -45,6 +47,7 @@ class TextStream:
         self._before = ""  # the token shown last
         self._opened = False  # it stands close to what follows
         self._open_quotes: set[str] = set()
+        self._bytes = codecs.getincrementaldecoder("utf-8")(errors="replace")  # holds an unfinished character
 
     def push(self, token_id: int) -> str:
         """Take the next token; return what it adds to the text.
@@ -63,17 +66,25 @@ class TextStream:
         if token_id == of.start_id or token_id == of.end_id:
             self._parted = True
             self._open_quotes.clear()
-            return ""
+            return self.finish()
         token = of.tokens[token_id]
-        if of.unit == "char":
-            gap = ""
-            token = _REPLACEMENT if token_id == of.unknown_id else token
-        else:
+        gap = ""
+        if token_id == of.unknown_id and of.unit != "word":
+            token = self.finish() + _REPLACEMENT
+        elif of.unit == "bpe":
+            token = self._bytes.decode(of.bytes_of[token_id])
+        elif of.unit == "word":
             gap = " " if self._apart(token) else ""
         if self._parted and not self._empty:
             gap = "\n"
         self._parted = self._empty = False
         return gap + token
+
+    def finish(self) -> str:
+        """What is still held back of a character that no token has completed."""
+        rest = self._bytes.decode(b"", final=True)
+        self._bytes.reset()
+        return rest
 
     def _apart(self, token: str) -> bool:
         """Whether a space goes before this word or mark."""

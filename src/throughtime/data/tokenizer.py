@@ -1,38 +1,39 @@
-"""Characters or words as token ids, kept in the tokenizer.json format of Hugging Face `tokenizers`."""
+"""Text as token ids, and back, kept in the tokenizer.json format of Hugging Face `tokenizers`."""
 
 import json
 import os
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import numpy as np
 import tokenizers
 from numpy.typing import ArrayLike
-from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from throughtime.data.batch import Ids
+from throughtime.data.blocks import composed, recut, sliced
+from throughtime.data.corpus import Corpus
 from throughtime.data.joining import TextStream
-from throughtime.errors import ArgumentError, DtypeError, RunError, ShapeError, TextError
+from throughtime.data.progress import OnProgress
+from throughtime.data.vocabularies import (
+    BYTE_OF,
+    DEFAULT_BPE,
+    EDGES,
+    LEAST_BPE,
+    SPECIALS,
+    Unit,
+    code_points,
+    learn,
+    unit_of,
+)
+from throughtime.errors import ArgumentError, DtypeError, RunError, ShapeError
+from throughtime.machine.arrays import Array
 
-Unit: TypeAlias = Literal["char", "word"]
-
-# The special tokens are plain entries of the vocabulary, not `added_tokens`, which the format would look for in every
-# text. So a text that spells out '<s>' gives '<', 's', '>': no piece that either pattern cuts is as long as a special.
-UNKNOWN, START, END = SPECIALS = ("<unk>", "<s>", "</s>")
-UNKNOWN_ID, START_ID, END_ID = range(3)
-
-# What makes one token. A word keeps its inner apostrophes and hyphens, a number its points and commas; anything else
-# that is not white space stands alone, an emoji with all that belongs to it (\X, a grapheme cluster).
-_CHAR = r"[\s\S]"
-_WORD = r"\w+(?:['’‐‑-]\w+|(?<=\d)[.,](?=\d)\w+)*|(?!\s)\X"
-
-# Words are cut block by block, so that memory does not grow with the text; a block ends where white space begins.
-_BLOCK = re.compile(r".{1,65536}\S*", re.DOTALL)
-_SURROGATE = re.compile("[\ud800-\udfff]")
+# So many characters are cut into words together, on all processors; more would only take memory.
+_AT_ONCE = 1 << 19
+# So many ids are looked at together.
+_IDS = 1 << 20
 
 
 class Tokenizer:
@@ -43,14 +44,19 @@ class Tokenizer:
 
     Attributes
     ----------
-    unit : "char" or "word"
-        What a token is: a code point, or a word or single mark.
+    unit : "char", "word" or "bpe"
+        What a token is: a code point; a word or single mark; or a sequence of bytes that occurs often, from single
+        ones up to words (byte-level byte-pair encoding, Sennrich et al. 2016, Radford et al. 2019), so that no text
+        is ever unknown.
     tokens : tuple of str
-        Token of each id: first the special ones, then by falling frequency in the text, ties in code-point order.
+        Token of each id: first the special ones, then by falling frequency in the text, ties in code-point order. For
+        bpe the single bytes and then the pairs in the order they were merged, all in GPT-2's letters for bytes, of
+        which a space is `Ġ`.
     vocab_size : int
         V, the special tokens included.
     unknown_id, start_id, end_id : int
-        Ids of `<unk>`, `<s>` and `</s>`. `encode` gives only the first of them; the others are for `SentenceBatches`.
+        Ids of `<unk>`, `<s>` and `</s>`. `encode` gives only the first of them, and for bpe none; the others are for
+        `SentenceBatches`.
 
     Examples
     --------
@@ -78,51 +84,49 @@ class Tokenizer:
             self._id_of_code[codes] = [vocabulary[chr(code)] for code in codes]
 
     @classmethod
-    def train(cls, text: str, unit: Unit = "char", vocab_size: int | None = None) -> "Tokenizer":
+    def train(
+        cls,
+        text: str | Corpus,
+        unit: Unit = "char",
+        vocab_size: int | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> "Tokenizer":
         """Take the vocabulary from a text.
 
         Parameters
         ----------
-        text : str
-            The text.
-        unit : "char" or "word"
+        text : str or Corpus
+            The text. A corpus is read block by block; what is counted in memory is its different tokens.
+        unit : "char", "word" or "bpe"
             What a token is.
         vocab_size : int, optional
-            At most so many tokens, the three special ones included: the most frequent. None: all.
+            At most so many tokens, the three special ones included: the most frequent. None: all; for bpe 8000.
+        on_progress : callable, optional
+            Called with a `Progress` at most ten times a second.
 
         Raises
         ------
         ArgumentError
-            `unit` unknown, or `vocab_size` leaves no room beside the special tokens.
+            `unit` unknown, or `vocab_size` leaves no room beside the special tokens, for bpe and the 256 bytes.
         TextError
             The text is empty (for words: all white space), or not Unicode.
         """
         if unit not in get_args(Unit):
-            raise ArgumentError(f"unit is {unit!r}; expected 'char' or 'word'. Give one of these.")
+            raise ArgumentError(f"unit is {unit!r}; expected 'char', 'word' or 'bpe'. Give one of these.")
+        if unit == "bpe" and vocab_size is not None and vocab_size < LEAST_BPE:
+            raise ArgumentError(
+                f"vocab_size is {vocab_size}; expected at least {LEAST_BPE}, as {', '.join(SPECIALS)} and the 256 bytes "
+                f"are among the tokens. Give a larger one, or None for {DEFAULT_BPE}."
+            )
         if vocab_size is not None and vocab_size <= len(SPECIALS):
             raise ArgumentError(
                 f"vocab_size is {vocab_size}; expected at least {len(SPECIALS) + 1}, as {', '.join(SPECIALS)} are "
                 "among the tokens. Give a larger one, or None for every token of the text."
             )
-        text = _composed(text)
-        cut = pre_tokenizers.Split(
-            tokenizers.Regex(_CHAR if unit == "char" else _WORD), behavior="removed", invert=True
+        blocks = (
+            sliced(text) if isinstance(text, str) else text.blocks("learning the vocabulary", on_progress)
         )
-        if unit == "char":
-            count = Counter(text)
-        else:
-            count = Counter(word for block in _blocks(text) for word, _ in cut.pre_tokenize_str(block))
-        if not count:
-            raise TextError(f"the text has 0 {unit}s; expected at least 1. Give another text.")
-        ranked = sorted(count, key=lambda token: (-count[token], token))
-        kept = ranked if vocab_size is None else ranked[: vocab_size - len(SPECIALS)]
-        vocabulary = {token: i for i, token in enumerate([*SPECIALS, *kept])}
-        backend = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
-        backend.normalizer = normalizers.NFC()
-        backend.pre_tokenizer = cut
-        if unit == "char":
-            backend.decoder = decoders.Fuse()
-        return cls(backend, unit)
+        return cls(learn(blocks, unit, vocab_size), unit)
 
     @property
     def vocab_size(self) -> int:
@@ -137,18 +141,34 @@ class Tokenizer:
         TextError
             The text has half a surrogate pair: it was not decoded from UTF-8.
         """
-        text = _composed(text)
-        if self.unit == "char":
-            codes = np.frombuffer(text.encode("utf-32-le"), np.dtype("<u4"))
-            return self._id_of_code[np.minimum(codes, len(self._id_of_code) - 1)]
-        encoded = (self._backend.encode(block, add_special_tokens=False).ids for block in _blocks(text))
-        return np.concatenate([np.zeros(0, np.int32), *(np.array(ids, np.int32) for ids in encoded)])
+        return np.concatenate([np.zeros(0, np.int32), *self.encode_blocks(sliced(text))])
+
+    def encode_blocks(self, blocks: Iterable[str]) -> Iterator[Ids]:
+        """Token ids of a text that comes in blocks, cut anywhere: put together, they are what `encode` gives.
+
+        Raises
+        ------
+        TextError
+            As `encode`.
+        """
+        return self._encode_pieces(composed(recut(blocks, EDGES[self.unit])))
+
+    def encode_each(self, texts: Iterable[str]) -> Iterator[Ids]:
+        """What `encode` gives for each of many short texts, faster.
+
+        Raises
+        ------
+        TextError
+            As `encode`.
+        """
+        return self._encode_pieces(composed(texts))
 
     def decode(self, ids: ArrayLike) -> str:
         """The text of token ids (N,).
 
-        Characters stand as they were: `decode(encode(text))` is the text in NFC if its characters are all known.
-        Words are joined as `TextStream` says, which also gives the text token by token.
+        Characters stand as they were: `decode(encode(text))` is the text in NFC if its characters are all known, and
+        for bpe always. Bytes that are no UTF-8 are shown as U+FFFD. Words are joined as `TextStream` says, which also
+        gives the text token by token.
 
         Raises
         ------
@@ -165,18 +185,63 @@ class Tokenizer:
         if array.size and not np.issubdtype(array.dtype, np.integer):
             raise DtypeError(f"ids are of dtype {array.dtype}; expected integers. Pass token ids.")
         stream = TextStream(self)
-        return "".join(stream.push(token_id) for token_id in array.tolist())
+        return "".join(map(stream.push, array.tolist())) + stream.finish()
 
     def count_unknown(self, ids: ArrayLike) -> int:
         """How many of the ids are `unknown_id`."""
-        return int(np.count_nonzero(np.asarray(ids) == self.unknown_id))
+        array = np.asarray(ids)
+        return sum(
+            int(np.count_nonzero(array[i : i + _IDS] == self.unknown_id)) for i in range(0, len(array), _IDS)
+        )
+
+    def count_characters(self, ids: ArrayLike) -> int:
+        """How many characters the text of the ids has, sentence marks aside: `len(decode(ids))`, faster."""
+        array = np.asarray(ids)
+        chunks = (array[i : i + _IDS] for i in range(0, len(array), _IDS))
+        if self.unit == "word":
+            stream = TextStream(self)
+            return sum(len(stream.push(token_id)) for chunk in chunks for token_id in chunk.tolist())
+        return sum(int(self._characters[chunk].sum()) for chunk in chunks)
+
+    @cached_property
+    def bytes_of(self) -> tuple[bytes, ...]:
+        """For bpe, the bytes of each token; the special ones have none."""
+        return tuple(
+            b"" if token in SPECIALS else bytes(BYTE_OF[letter] for letter in token) for token in self.tokens
+        )
+
+    @cached_property
+    def _characters(self) -> Array:
+        """How many characters begin in each token: int64 array (V,)."""
+        if self.unit == "bpe":
+            # Of UTF-8's bytes for one character all but the first are 10xxxxxx.
+            begins = [sum(byte & 0xC0 != 0x80 for byte in content) for content in self.bytes_of]
+        else:
+            begins = [1] * self.vocab_size
+        counts = np.array(begins, np.int64)
+        counts[[self.start_id, self.end_id]] = 0
+        return counts
+
+    def _encode_pieces(self, texts: Iterator[str]) -> Iterator[Ids]:
+        """The ids of each text, all of them composed."""
+        if self.unit == "char":
+            for text in texts:
+                yield self._id_of_code[np.minimum(code_points(text), len(self._id_of_code) - 1)]
+            return
+        for batch in _batches(texts):
+            for encoded in self._backend.encode_batch_fast(batch, add_special_tokens=False):
+                yield np.array(encoded.ids, np.int32)
+
+    def to_json(self) -> str:
+        """The content of its file: the same for the same tokenizer."""
+        return self._backend.to_str(pretty=True) + "\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file, by convention `tokenizer.json`; it appears whole or not at all."""
         path = Path(path)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            unfinished.write_text(self._backend.to_str(pretty=True) + "\n", encoding="utf-8")
+            unfinished.write_text(self.to_json(), encoding="utf-8")
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -207,47 +272,20 @@ class Tokenizer:
             raise RunError(
                 f"{path} is damaged ({' '.join(str(error).split())}); expected a tokenizer.json. {remedy}"
             ) from None
-        unit = _unit(json.loads(content))
+        unit = unit_of(json.loads(content))
         if unit is None:
             raise RunError(f"{path} is another program's; expected a tokenizer.json of throughtime. {remedy}")
         return cls(backend, unit)
 
 
-def _unit(file: dict[str, object]) -> Unit | None:
-    """The unit of a tokenizer.json, known by its pattern; None if it does not work as those of `train` do."""
-    match file:
-        case {
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [],
-            "normalizer": {"type": "NFC"},
-            "pre_tokenizer": {
-                "type": "Split",
-                "pattern": {"Regex": pattern},
-                "behavior": "Removed",
-                "invert": True,
-            },
-            "model": {"type": "WordLevel", "vocab": dict(vocabulary), "unk_token": "<unk>"},
-        }:
-            unit: Unit = "char" if pattern == _CHAR else "word"
-        case _:
-            return None
-    if sorted(vocabulary.values()) != list(range(len(vocabulary))) or not vocabulary.keys() >= set(SPECIALS):
-        return None
-    if unit == "char" and any(len(token) != 1 for token in vocabulary.keys() - set(SPECIALS)):
-        return None
-    return unit
-
-
-def _blocks(text: str) -> Iterator[str]:
-    return (block.group() for block in _BLOCK.finditer(text))
-
-
-def _composed(text: str) -> str:
-    half = _SURROGATE.search(text)
-    if half is not None:
-        raise TextError(
-            f"the text has half a surrogate pair, U+{ord(half.group()):04X}, at character {half.start()}; "
-            "expected Unicode text. Decode it from UTF-8."
-        )
-    return unicodedata.normalize("NFC", text)
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts in lists of some size."""
+    batch: list[str] = []
+    characters = 0
+    for text in texts:
+        batch.append(text)
+        characters += len(text)
+        if characters >= _AT_ONCE:
+            yield batch
+            batch, characters = [], 0
+    yield batch

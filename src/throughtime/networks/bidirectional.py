@@ -13,9 +13,10 @@ from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
-from throughtime.networks.dropout import Dropout
+from throughtime.networks.dropout import Dropout, Masks
 from throughtime.networks.inputs import Input, Vectors, turned
-from throughtime.networks.stack import Gradients, Stack, Trace, masked
+from throughtime.networks.stack import Gradients, Stack, masked
+from throughtime.networks.trace import Trace
 from throughtime.truncation import Full, Truncation
 
 SUFFIXES = ("", "_reverse")  # PyTorch's
@@ -46,6 +47,13 @@ class BidirectionalStack:
         self.H, self.num_layers, self.dropout, self.dtype = hidden_size, num_layers, dropout, np.dtype(dtype)
         self.single = Stack(cell, hidden_size, 1, dropout, dtype)
 
+    def masks(self, T: int, B: int, training: bool) -> Masks:
+        """One (T, B, 2H) for each layer but the last; None for each while not training."""
+        shape = T, B, 2 * self.H
+        return [
+            self.dropout.mask(shape, self.dtype) if training else None for _ in range(self.num_layers - 1)
+        ]
+
     def forward(
         self,
         params: dict[str, Array],
@@ -53,7 +61,7 @@ class BidirectionalStack:
         state: Array | None,
         reset: Array | None,
         lengths: Array | None,
-        training: bool,
+        masks: Masks,
         buffers: Buffers,
     ) -> tuple[Array, Array, BidirectionalTrace]:
         """y, the last state of each direction, and the trace."""
@@ -78,7 +86,7 @@ class BidirectionalStack:
                     None if state is None else state[:, row : row + 1],
                     resets[way],
                     lengths,
-                    False,
+                    [],
                     buffers.part(f"layer {k} way {way}"),
                 )
                 outputs.append(turned(out, turn) if way else out)
@@ -88,7 +96,7 @@ class BidirectionalStack:
             trace.layers.append((traces[0], traces[1]))
             trace.masks.append(mask)
             if k + 1 < self.num_layers:
-                mask = self.dropout.mask(y.shape, self.dtype) if training else None
+                mask = masks[k]
                 source = Vectors(masked(y, mask))
         return y, np.concatenate(finals, axis=1), trace
 
@@ -101,6 +109,7 @@ class BidirectionalStack:
         truncation: Truncation,
         buffers: Buffers,
         wanted: bool = True,
+        omega: bool = False,
     ) -> Gradients:
         """Gradients from dy (T, B, 2H) and those of the last states; None stands for zeros.
 
@@ -110,7 +119,7 @@ class BidirectionalStack:
             A truncation: at each step the second direction carries all the future.
         """
         T, B, H = trace.T, trace.B, self.H
-        if truncation.window(T) is not None or truncation.cuts(T) is not None:
+        if truncation.window(T) is not None or any(segment.start for segment in truncation.segments(T)):
             raise ArgumentError(
                 f"truncation {truncation} found with bidirectional layers; expected full, as they read the whole "
                 "sequence before its first output. Use Full(), on shorter sequences."
@@ -134,9 +143,12 @@ class BidirectionalStack:
                     Full(),
                     buffers.part(f"layer {k} way {way}"),
                     wanted or k > 0,
+                    omega,
                 )
                 for name, gradient in found.params.items():
                     grads.params[name.removesuffix("_l0") + f"_l{k}{SUFFIXES[way]}"] = gradient
+                for name, terms in found.omega.items():
+                    grads.omega[name.removesuffix("_l0") + f"_l{k}{SUFFIXES[way]}"] = terms
                 dfinal[:, row : row + 1] = found.dstate
                 if found.dinput is not None:
                     total = found.dinput if total is None else total + found.dinput

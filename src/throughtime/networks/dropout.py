@@ -1,11 +1,14 @@
 """Dropout between layers."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
+
+Masks: TypeAlias = list[Array | None]
+"""What the outputs of each layer but the last are multiplied by; None where nothing is dropped."""
 
 
 class Dropout:

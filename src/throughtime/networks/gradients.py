@@ -23,6 +23,9 @@ def bptt(
     reset: Array | None = None,
     lengths: Array | None = None,
     training: bool = False,
+    carry: int | None = None,
+    threads: int = 1,
+    omega: float = 0.0,
 ) -> BPTT:
     """Loss and gradients of one call over T steps.
 
@@ -33,18 +36,28 @@ def bptt(
     targets : (T, B) of class ids or (T, B, O); without T where the model's `at` is "last"
         -100 is ignored by softmax and logistic, and so is what lies beyond `lengths` by every loss.
     state : (num_layers, B, H), for LSTM a pair; or None for zeros
-    truncation : Full(), Window(k) or Chunk(k)
+    truncation : Full(), Window(k), Chunk(k) or Chunk(k1, k2)
         Full() by default.
     reduction : "mean" or "sum"
         Over the targets that count: PyTorch's mean, or the article's sum.
     reset, lengths : as `throughtime.Recurrent.forward` has them
     training : bool
         Whether dropout acts.
+    carry : int or None
+        After how many steps of this call the returned state stands: 0 for the given state, None for after the last. A
+        loop with `Chunk(k1, k2)` carries on k1 steps, and then looks back over steps that it has already seen. Not
+        with `lengths`.
+    threads : int
+        Among how many threads the batch is divided. Gradients then differ by rounding, and are the same bits for the
+        same number of threads.
+    omega : float
+        Weight of the penalty that keeps the gradient's norm from step to step (`throughtime.networks.omega`); 0 for
+        none. For the plain RNN, and not with Window.
 
     Returns
     -------
     BPTT
-        loss, grads, state, targets.
+        loss, grads, state, targets, omega.
 
     Raises
     ------
@@ -70,6 +83,9 @@ def bptt(
         reset=reset,
         lengths=lengths,
         training=training,
+        carry=carry,
+        threads=threads,
+        omega=omega,
     )
 
 

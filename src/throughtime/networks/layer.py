@@ -16,7 +16,8 @@ from throughtime.machine.conditions import computing
 from throughtime.networks.bidirectional import SUFFIXES, BidirectionalStack, BidirectionalTrace
 from throughtime.networks.dropout import Dropout
 from throughtime.networks.inputs import Input, OneHot, Vectors
-from throughtime.networks.stack import Layers, Stack, Trace
+from throughtime.networks.stack import Layers, Stack
+from throughtime.networks.trace import Trace
 from throughtime.networks.validation import (
     as_array,
     check_array,
@@ -151,9 +152,10 @@ class Recurrent:
         check_params(self.params, self.shapes, self.dtype)
         T, B = source.T, source.B
         reset, lengths = check_reset(reset, T, B), check_lengths(lengths, T, B)
+        state_in, masks = self.state_in("state", state, B), self.stack.masks(T, B, training)
         with computing():
             y, final, trace = self.stack.forward(
-                self.params, source, self.state_in("state", state, B), reset, lengths, training, Buffers()
+                self.params, source, state_in, reset, lengths, masks, Buffers()
             )
         return y, self.state_out(final), trace
 
@@ -174,7 +176,7 @@ class Recurrent:
             dE/dy.
         dstate : as the state, or None for zeros
             Gradient of the last state; under `Window`, it counts as the last step's own.
-        truncation : Full(), Window(k) or Chunk(k)
+        truncation : Full(), Window(k), Chunk(k) or Chunk(k1, k2)
             Full() by default.
 
         Returns

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -14,20 +14,27 @@ from throughtime.losses import count_targets, losses
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
+from throughtime.machine.pool import side_by_side
 from throughtime.networks.inputs import Input
 from throughtime.networks.layer import Recurrent, State, find_cell
+from throughtime.networks.omega import Terms, add_omega, check_omega
 from throughtime.networks.readout import differentiate_readout, read_out
-from throughtime.networks.stack import Trace
+from throughtime.networks.scored import (
+    Scored,
+    check_targets,
+    last_rows,
+    reduction_scale,
+    rows_that_count,
+)
+from throughtime.networks.shares import Call, parts
+from throughtime.networks.trace import Trace
 from throughtime.networks.validation import (
-    check_array,
-    check_ids,
     check_lengths,
     check_params,
     check_reset,
     require_count,
     require_dtype,
 )
-from throughtime.targets import IGNORED
 from throughtime.truncation import Truncation
 
 _BIASES = ("rnn.bias_ih_l", "rnn.bias_hh_l", "readout.bias")
@@ -42,17 +49,20 @@ class BPTT:
     loss : float
         Reduced as asked: the mean over the targets that count, or the sum.
     grads : dict of str to ndarray
-        Of the reduced loss; names and shapes as the model's `params`.
+        Of the reduced loss, and of the weighted penalty; names and shapes as the model's `params`.
     state : as the layer's
-        After the last step.
+        After the last step, or after `carry` steps.
     targets : int
         How many targets counted.
+    omega : float or None
+        The penalty without its weight; None where it was not wanted. It is no part of the loss.
     """
 
     loss: float
     grads: dict[str, Array]
     state: State
     targets: int
+    omega: float | None = None
 
 
 class Network:
@@ -209,10 +219,12 @@ class Network:
         at = self.at if at is None else _require_at(at)
         buffers = Buffers()
         with computing():
-            run = self._run(inputs, state, reset, lengths, False, buffers)
-            rows = _last_rows(run.T, run.B, run.lengths) if at == "last" else None
+            call = self._call(inputs, state, reset, lengths)
+            T, B = call.source.T, call.source.B
+            run = self._run(call, buffers)
+            rows = last_rows(T, B, call.lengths) if at == "last" else None
             outputs = read_out(self._readout(), run.y, rows, buffers)
-        return outputs.reshape((run.B, -1) if at == "last" else (run.T, run.B, -1)), run.state
+        return outputs.reshape((B, -1) if at == "last" else (T, B, -1)), self.layers.state_out(run.final)
 
     def step(self, x: Array, state: State | None = None) -> tuple[Array, State]:
         """One step: x (B, I) or ids (B,); returns outputs (B, O) and the state."""
@@ -231,33 +243,43 @@ class Network:
         reset: Array | None = None,
         lengths: Array | None = None,
         training: bool = False,
+        carry: int | None = None,
+        threads: int = 1,
+        omega: float = 0.0,
     ) -> BPTT:
         """Loss and gradients: `throughtime.bptt` has the arguments.
 
         With `buffers` of an earlier call, its gradients are overwritten.
         """
-        grads: dict[str, Array] = {}
         with computing():
-            run = self._run(inputs, state, reset, lengths, training, buffers)
-            rows = self._scored_rows(run)
-            wanted = self._targets(targets, run, rows)
-            count = count_targets(wanted, self.loss)
-            scale = _scale(reduction, count)
-            outputs = read_out(self._readout(), run.y, rows, buffers)
-            total, _ = losses[self.loss](outputs, wanted, scale)
-            dy = differentiate_readout(self._readout(), outputs, run.y, rows, grads, buffers)
-            back = self.layers.stack.backward(
-                self._layer_params(),
-                run.trace,
-                dy.reshape(run.T, run.B, -1),
-                None,
-                truncation,
-                buffers,
-                self._wants_dinput(),
+            call = self._call(inputs, state, reset, lengths, training)
+            scored = self._scored(targets, call)
+            _check_carry(carry, call)
+            omega = check_omega(omega, self.layers.cell, truncation)
+            count = count_targets(scored.targets, self.loss)
+            scale = reduction_scale(reduction, count)
+            shares = self._shares(inputs, call, scored, threads)
+            found = side_by_side(
+                lambda n: self._learn(
+                    *shares[n], scale, truncation, carry, omega > 0, buffers.part(f"share {n}")
+                ),
+                len(shares),
             )
-            grads |= {f"rnn.{name}": array for name, array in back.params.items()}
-            self._differentiate_input(back.dinput, grads)
-        return BPTT(total * scale, {name: grads[name] for name in self.params}, run.state, count)
+        total, grads, states = 0.0, found[0].grads, [each.state for each in found]
+        terms: dict[str, Terms] = {}
+        for n, each in enumerate(found):  # in this order, whichever ended first
+            total += each.loss
+            for name in grads if n else ():
+                grads[name] += each.grads[name]
+            for name, one in each.omega.items():
+                terms[name] = one.joined(terms.get(name))
+        return BPTT(
+            total * scale,
+            {name: grads[name] for name in self.params},
+            self.layers.state_out(np.concatenate(states, axis=2)),
+            count,
+            add_omega(omega, terms, grads) if omega else None,
+        )
 
     def evaluate_loss(
         self,
@@ -268,40 +290,94 @@ class Network:
         state: State | None = None,
         reset: Array | None = None,
         lengths: Array | None = None,
+        threads: int = 1,
     ) -> tuple[float, int, State]:
         """Sum of the losses, number of targets, and the state after the last step; no gradient."""
         with computing():
-            run = self._run(inputs, state, reset, lengths, False, buffers)
-            rows = self._scored_rows(run)
-            wanted = self._targets(targets, run, rows)
-            outputs = read_out(self._readout(), run.y, rows, buffers)
-            total, count = losses[self.loss](outputs, wanted, 1.0)
-        return total, count, run.state
+            call = self._call(inputs, state, reset, lengths)
+            scored = self._scored(targets, call)
+            shares = self._shares(inputs, call, scored, threads)
+            found = side_by_side(
+                lambda n: self._evaluate(*shares[n], buffers.part(f"share {n}")), len(shares)
+            )
+        final = np.concatenate([state for _, state in found], axis=2)
+        count = count_targets(scored.targets, self.loss)
+        return sum(loss for loss, _ in found), count, self.layers.state_out(final)
 
-    def _run(
+    def _learn(
+        self,
+        call: Call,
+        scored: Scored,
+        scale: float,
+        truncation: Truncation,
+        carry: int | None,
+        omega: bool,
+        buffers: Buffers,
+    ) -> "_Learnt":
+        """Forward and back over one share of a batch."""
+        grads: dict[str, Array] = {}
+        run = self._run(call, buffers)
+        outputs = read_out(self._readout(), run.y, scored.rows, buffers)
+        loss, _ = losses[self.loss](outputs, scored.targets, scale)
+        dy = differentiate_readout(self._readout(), outputs, run.y, scored.rows, grads, buffers)
+        back = self.layers.stack.backward(
+            self._layer_params(),
+            run.trace,
+            dy.reshape(call.source.T, call.source.B, -1),
+            None,
+            truncation,
+            buffers,
+            self._wants_dinput(),
+            omega,
+        )
+        grads |= {f"rnn.{name}": array for name, array in back.params.items()}
+        self._differentiate_input(back.dinput, grads)
+        terms = {f"rnn.{name}": one for name, one in back.omega.items()}
+        return _Learnt(loss, grads, run.final if carry is None else run.trace.state_after(carry), terms)
+
+    def _evaluate(self, call: Call, scored: Scored, buffers: Buffers) -> tuple[float, Array]:
+        """Sum of the losses of one share of a batch, and its last state."""
+        run = self._run(call, buffers)
+        outputs = read_out(self._readout(), run.y, scored.rows, buffers)
+        loss, _ = losses[self.loss](outputs, scored.targets, 1.0)
+        return loss, run.final
+
+    def _call(
         self,
         inputs: Array,
         state: State | None,
         reset: Array | None,
         lengths: Array | None,
-        training: bool,
-        buffers: Buffers,
-    ) -> "_Run":
-        """The recurrent layers' part of a forward pass, arguments and parameters checked."""
+        training: bool = False,
+    ) -> Call:
+        """Arguments and parameters checked, and what dropout leaves out drawn for the whole batch."""
         check_params(self.params, self.shapes, self.dtype)
         source = self._source(inputs)
         T, B = source.T, source.B
-        lengths = check_lengths(lengths, T, B)
-        y, final, trace = self.layers.stack.forward(
-            self._layer_params(),
+        return Call(
             source,
             self.layers.state_in("state", state, B),
             check_reset(reset, T, B),
-            lengths,
-            training,
-            buffers,
+            check_lengths(lengths, T, B),
+            self.layers.stack.masks(T, B, training),
         )
-        return _Run(T, B, y.reshape(T * B, -1), self.layers.state_out(final), trace, lengths)
+
+    def _shares(self, inputs: Array, call: Call, scored: Scored, threads: int) -> list[tuple[Call, Scored]]:
+        """A call divided among threads; itself for one."""
+        T, B = call.source.T, call.source.B
+        if min(require_count("threads", threads), B) == 1:
+            return [(call, scored)]
+        return [
+            (call.share(part, self._source(np.asarray(inputs)[:, part])), scored.share(part, T, B))
+            for part in parts(B, threads)
+        ]
+
+    def _run(self, call: Call, buffers: Buffers) -> "_Run":
+        """The recurrent layers' part of a forward pass."""
+        y, final, trace = self.layers.stack.forward(
+            self._layer_params(), call.source, call.state, call.reset, call.lengths, call.masks, buffers
+        )
+        return _Run(y.reshape(call.source.T * call.source.B, -1), final, trace)
 
     def _source(self, inputs: Array) -> Input:
         return self.layers.source(inputs)
@@ -321,40 +397,30 @@ class Network:
             name.removeprefix("rnn."): array for name, array in self.params.items() if name.startswith("rnn.")
         }
 
-    def _scored_rows(self, run: "_Run") -> Array | None:
-        """Which of the T * B output rows the loss sees; None for all."""
+    def _scored(self, targets: Array, call: Call) -> Scored:
+        T, B = call.source.T, call.source.B
+        shape = (T, B) if self.at == "every" else (B,)
+        wanted = check_targets(targets, self.loss, shape, self.output_size, self.dtype)
         if self.at == "last":
-            return _last_rows(run.T, run.B, run.lengths)
-        return None if run.lengths is None else np.flatnonzero(np.arange(run.T)[:, None] < run.lengths)
-
-    def _targets(self, targets: Array, run: "_Run", rows: Array | None) -> Array:
-        """Targets of the scored rows: (N,) ids for softmax, otherwise (N, O)."""
-        shape: tuple[int, ...] = (run.T, run.B) if self.at == "every" else (run.B,)
-        axes: tuple[str, ...] = ("T", "batch") if self.at == "every" else ("batch",)
-        if self.loss == "softmax":
-            ids = np.asarray(targets)
-            if ids.shape != shape:
-                expected = ", ".join(f"{axis}={n}" for axis, n in zip(axes, shape, strict=True))
-                raise ShapeError(
-                    f"targets have shape {ids.shape}; expected ({expected}). Pass one class id for each."
-                )
-            found: Array = check_ids("targets", ids.reshape(-1, run.B), self.output_size, IGNORED).ravel()
-        else:
-            full, names = (*shape, self.output_size), (*axes, "output_size")
-            found = check_array("targets", targets, full, names, self.dtype).reshape(-1, self.output_size)
-        return found if rows is None or self.at == "last" else found[rows]
+            return Scored(last_rows(T, B, call.lengths), wanted)
+        return rows_that_count(wanted, self.loss, T, B, call.lengths)
 
 
-@dataclass
-class _Run:
-    """What the recurrent layers made of a batch; y is (T*B, H)."""
+class _Run(NamedTuple):
+    """What the recurrent layers made of a share of a batch; y is (T*B, H)."""
 
-    T: int
-    B: int
     y: Array
-    state: State
+    final: Array
     trace: Trace
-    lengths: Array | None
+
+
+class _Learnt(NamedTuple):
+    """What one share of a batch taught: its losses' sum, gradients by name, the state to carry on, terms of Omega."""
+
+    loss: float
+    grads: dict[str, Array]
+    state: Array
+    omega: dict[str, Terms]
 
 
 def _require_at(at: str) -> str:
@@ -365,19 +431,16 @@ def _require_at(at: str) -> str:
     return at
 
 
-def _scale(reduction: str, count: int) -> float:
-    if reduction not in ("mean", "sum"):
+def _check_carry(carry: int | None, call: Call) -> None:
+    if carry is None:
+        return
+    T = call.source.T
+    if isinstance(carry, bool) or not isinstance(carry, int | np.integer) or not 0 <= carry <= T:
         raise ArgumentError(
-            f"reduction {reduction!r} found; expected 'mean' or 'sum'. Use 'sum' for the article's."
+            f"carry={carry!r} found; expected a number of steps from 0 to T={T}. Leave it out for the last state."
         )
-    if count == 0:
+    if call.lengths is not None:
         raise ArgumentError(
-            f"every target is {IGNORED}, which is ignored; expected at least one that counts. Leave such batches out."
+            f"carry={carry} found with lengths; expected one of the two, as sequences that end have no state to carry "
+            "on. Leave carry out."
         )
-    return 1.0 if reduction == "sum" else 1.0 / count
-
-
-def _last_rows(T: int, B: int, lengths: Array | None) -> Array:
-    ends = np.full(B, T - 1) if lengths is None else lengths - 1
-    rows: Array = ends * B + np.arange(B)
-    return rows

@@ -1,6 +1,6 @@
 """Layers of one cell over time: forward, and back under any truncation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -10,64 +10,29 @@ from throughtime.cells.cell import Cell
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.machine.products import multiply, pack_backward, pack_forward
-from throughtime.networks.dropout import Dropout
+from throughtime.networks.dropout import Dropout, Masks
 from throughtime.networks.inputs import Input, Vectors
+from throughtime.networks.omega import Terms, find_terms
+from throughtime.networks.trace import NOWHERE, LayerTrace, Trace
 from throughtime.sweeps.lags import lag
 from throughtime.sweeps.reverse import reverse
 from throughtime.sweeps.slots import for_cell
 from throughtime.sweeps.unroll import unroll
-from throughtime.truncation import Truncation
-
-NOWHERE: Array = np.zeros((0, 0), np.bool_)
-
-
-@dataclass
-class LayerTrace:
-    """What one layer leaves for the way back; shapes as in `throughtime.sweeps.unroll`."""
-
-    source: Input
-    mask: Array | None  # dropout's, on this layer's input
-    kept: Array
-    recurrent: Array
-    unit: Array
-    entering: Array
-    states: Array
-
-    @property
-    def swept(self) -> tuple[Array, ...]:
-        """What every sweep back over the layer begins with."""
-        return self.kept, self.recurrent, self.unit, self.entering, self.states
-
-
-@dataclass
-class Trace:
-    """What a forward pass leaves for the way back. It owns its buffers, so it can be gone back over more than once.
-
-    The parameters must be those of the forward pass when it is.
-    """
-
-    owner: object
-    layers: list[LayerTrace]
-    reset: Array
-    lengths: Array
-    padding: Array | None  # (T, B) of bool: beyond a sequence's end
-
-    @property
-    def T(self) -> int:
-        return self.layers[0].source.T
-
-    @property
-    def B(self) -> int:
-        return self.layers[0].source.B
+from throughtime.truncation import Segment, Truncation, passes
 
 
 @dataclass
 class Gradients:
-    """params: by name. dinput: of the vectors or the table read. dstate: (STATES, num_layers, B, H), of the initial state."""
+    """What a way back found.
+
+    params: by name. dinput: of the vectors or the table read. dstate: (STATES, num_layers, B, H), of the initial state.
+    omega: terms of Omega, where they were wanted, by the name of the recurrent weight.
+    """
 
     params: dict[str, Array]
     dinput: Array | None
     dstate: Array
+    omega: dict[str, Terms] = field(default_factory=dict)
 
 
 @dataclass
@@ -89,6 +54,9 @@ class Layers(Protocol):
         self, cell: Cell, hidden_size: int, num_layers: int, dropout: Dropout, dtype: Any
     ) -> None: ...
 
+    def masks(self, T: int, B: int, training: bool) -> Masks:
+        """What dropout multiplies by in one forward pass, drawn now."""
+
     def forward(
         self,
         params: dict[str, Array],
@@ -96,7 +64,7 @@ class Layers(Protocol):
         state: Array | None,
         reset: Array | None,
         lengths: Array | None,
-        training: bool,
+        masks: Masks,
         buffers: Buffers,
     ) -> tuple[Array, Array, Any]:
         """y (T, B, directions * H), the last state (STATES, directions * num_layers, B, H), and the trace."""
@@ -110,8 +78,12 @@ class Layers(Protocol):
         truncation: Truncation,
         buffers: Buffers,
         wanted: bool = True,
+        omega: bool = False,
     ) -> Gradients:
-        """Gradients from dy and that of the last state; None stands for zeros."""
+        """Gradients from dy and that of the last state; None stands for zeros.
+
+        With `omega`, terms of Omega, too: for the plain RNN swept through all time, and no gradient of the last state.
+        """
 
 
 class Stack:
@@ -134,6 +106,13 @@ class Stack:
     def _lag(self) -> Any:
         return for_cell(lag, self.cell)
 
+    def masks(self, T: int, B: int, training: bool) -> Masks:
+        """One (T, B, H) for each layer but the last; None for each while not training."""
+        shape = T, B, self.H
+        return [
+            self.dropout.mask(shape, self.dtype) if training else None for _ in range(self.num_layers - 1)
+        ]
+
     def forward(
         self,
         params: dict[str, Array],
@@ -141,7 +120,7 @@ class Stack:
         state: Array | None,
         reset: Array | None,
         lengths: Array | None,
-        training: bool,
+        masks: Masks,
         buffers: Buffers,
     ) -> tuple[Array, Array, Trace]:
         """y (T, B, H), the last state (STATES, num_layers, B, H), and the trace."""
@@ -174,7 +153,7 @@ class Stack:
             if padding is not None:
                 y = np.where(padding[:, :, None], self.dtype.type(0), y)
             if k + 1 < self.num_layers:
-                mask = self.dropout.mask(y.shape, self.dtype) if training else None
+                mask = masks[k]
                 source = Vectors(masked(y, mask))
         return y, final, trace
 
@@ -187,19 +166,19 @@ class Stack:
         truncation: Truncation,
         buffers: Buffers,
         wanted: bool = True,
+        omega: bool = False,
     ) -> Gradients:
         """Gradients from dy (T, B, H) and that of the last state; None stands for zeros."""
         T, B, H = trace.T, trace.B, self.H
         if dy is None:
             dy = buffers.zeros("dy", (T, B, H), self.dtype)
         last = np.zeros((self.S, self.num_layers, B, H), self.dtype) if dstate is None else dstate.copy()
-        cut = _cuts(truncation, trace)
         grads = Gradients({}, None, last)
         window = truncation.window(T)
         if window is None:
-            self._through_all_time(params, trace, dy, cut, buffers, grads, wanted)
+            self._through_all_time(params, trace, dy, truncation, buffers, grads, wanted, omega)
         else:
-            self._through_window(params, trace, dy, cut, window, buffers, grads, wanted)
+            self._through_window(params, trace, dy, window, buffers, grads, wanted)
         return grads
 
     def _through_all_time(
@@ -207,41 +186,63 @@ class Stack:
         params: dict[str, Array],
         trace: Trace,
         dy: Array,
-        cut: Array,
+        truncation: Truncation,
         buffers: Buffers,
         grads: Gradients,
         wanted: bool,
+        omega: bool,
     ) -> None:
-        """Layer by layer from the top, one reverse sweep each."""
-        for k in reversed(range(self.num_layers)):
-            layer = trace.layers[k]
-            deltas = self._deltas(layer, buffers.part("layer"))
-            dstate = np.ascontiguousarray(grads.dstate[:, k])
-            packed = pack_backward(params[f"weight_hh_l{k}"])
-            dh = np.empty((trace.B, self.H), self.dtype)
-            self._reverse(
-                *layer.swept,
-                cut,
-                trace.lengths,
-                dy,
-                packed,
-                dstate,
-                deltas.input,
-                deltas.recurrent,
-                deltas.unit,
-                dh,
-            )
-            grads.dstate[:, k] = dstate
-            grads.dinput = self._differentiate(params, k, layer, deltas, buffers, grads, wanted or k > 0)
-            if k and grads.dinput is not None:
-                dy = masked(grads.dinput, layer.mask)
+        """Segments that do not overlap at once, and for these through the layers from the top down, one sweep each."""
+        B, H = trace.B, self.H
+        layers = range(self.num_layers)
+        parts = [buffers.part(f"layer {k}") for k in layers]
+        summed = [self._deltas(layer, part) for layer, part in zip(trace.layers, parts, strict=True)]
+        packed = [pack_backward(params[f"weight_hh_l{k}"]) for k in layers]
+        dh = np.empty((B, H), self.dtype)
+        dlast, grads.dstate = grads.dstate, np.zeros_like(grads.dstate)
+        for number, segments in enumerate(passes(truncation.segments(trace.T))):
+            cut, scored = trace.cuts(segments), _scored(segments, trace.T)
+            # The gradient of a sequence's last state belongs to its last step, as an output there would.
+            dstates = np.where(scored[trace.lengths - 1][:, None], dlast, 0)
+            above = dy if scored.all() else np.where(scored[:, None, None], dy, 0)
+            for k in reversed(layers):
+                layer, total = trace.layers[k], summed[k]
+                found = total if number == 0 else self._deltas(layer, buffers.part("pass"))
+                dstate = np.ascontiguousarray(dstates[:, k])
+                self._reverse(
+                    *layer.swept,
+                    cut,
+                    trace.lengths,
+                    above,
+                    packed[k],
+                    dstate,
+                    found.input,
+                    found.recurrent,
+                    total.unit,
+                    dh,
+                )
+                grads.dstate[:, k] += dstate
+                if omega:
+                    name = f"weight_hh_l{k}"
+                    terms = find_terms(
+                        found.input[:, :, 0], above, params[name], cut, trace.lengths, buffers.part("omega")
+                    )
+                    grads.omega[name] = terms.joined(grads.omega.get(name))
+                if found is not total:
+                    total.input += found.input
+                    total.recurrent += found.recurrent
+                if k:
+                    rows = found.input.reshape(trace.T * B, -1)
+                    dinput = buffers.empty("dinput", (trace.T * B, H), self.dtype)
+                    multiply(rows, params[f"weight_ih_l{k}"], dinput)
+                    above = masked(dinput.reshape(trace.T, B, H), layer.mask)
+        self._differentiate_all(params, trace, summed, buffers, grads, wanted)
 
     def _through_window(
         self,
         params: dict[str, Array],
         trace: Trace,
         dy: Array,
-        cut: Array,
         window: int,
         buffers: Buffers,
         grads: Gradients,
@@ -283,7 +284,7 @@ class Stack:
                     back,
                     back == window,
                     *layer.swept,
-                    cut,
+                    trace.reset,
                     trace.lengths,
                     packed[k],
                     dh[k],
@@ -297,10 +298,7 @@ class Stack:
                 if back < window:  # origin `back` has come to the initial state
                     grads.dstate[:, k] += dstate[k][:, back]
                     grads.dstate[0, k] += dh[k][back]
-        for k in reversed(layers):
-            grads.dinput = self._differentiate(
-                params, k, trace.layers[k], summed[k], buffers, grads, wanted and k == 0
-            )
+        self._differentiate_all(params, trace, summed, buffers, grads, wanted)
 
     def _deltas(self, layer: LayerTrace, buffers: Buffers) -> _Deltas:
         """Room for a layer's deltas; those of its units begin at zero."""
@@ -310,6 +308,21 @@ class Stack:
             buffers.empty("delta of the recurrent half", (T if self.P else 0, B, G, H), self.dtype),
             np.zeros_like(layer.unit),
         )
+
+    def _differentiate_all(
+        self,
+        params: dict[str, Array],
+        trace: Trace,
+        summed: list[_Deltas],
+        buffers: Buffers,
+        grads: Gradients,
+        wanted: bool,
+    ) -> None:
+        """What all sweeps together found, one product for each weight."""
+        for k in reversed(range(self.num_layers)):
+            grads.dinput = self._differentiate(
+                params, k, trace.layers[k], summed[k], buffers, grads, wanted and k == 0
+            )
 
     def _differentiate(
         self,
@@ -357,14 +370,12 @@ def masked(array: Array, mask: Array | None) -> Array:
     return array if mask is None else array * mask
 
 
-def _cuts(truncation: Truncation, trace: Trace) -> Array:
-    edges = truncation.cuts(trace.T)
-    if edges is None:
-        return trace.reset
-    cut = np.repeat(edges[:, None], trace.B, axis=1)
-    if trace.padding is not None:
-        cut &= ~trace.padding  # the last state of a sequence belongs to its last step, however long the batch
-    return cut | trace.reset if trace.reset.size else cut
+def _scored(segments: list[Segment], T: int) -> Array:
+    """(T,) of bool: the steps whose losses these segments differentiate."""
+    scored = np.zeros(T, np.bool_)
+    for segment in segments:
+        scored[segment.scored : segment.stop] = True
+    return scored
 
 
 def _empty_as(buffers: Buffers, name: str, like: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Optimisers, gradient clipping and learning-rate schedules."""
+"""Optimisers, gradient clipping, learning-rate schedules and averaged weights."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,27 +6,46 @@ from functools import partial
 from throughtime.errors import ArgumentError
 from throughtime.optim.adam import Adam
 from throughtime.optim.adamw import AdamW
+from throughtime.optim.average import AveragedWeights, NonMonotone
 from throughtime.optim.clip import Clip, ClipNorm, ClipResult, ClipValue, global_norm
+from throughtime.optim.clip_auto import ClipAuto
+from throughtime.optim.grammar import clip_norm_from_spec, schedule_from_spec
 from throughtime.optim.momentum import Momentum
 from throughtime.optim.optimizer import Optimizer
 from throughtime.optim.rmsprop import RMSprop
-from throughtime.optim.schedule import Constant, HalveOnRise, Schedule, schedule_from_spec
+from throughtime.optim.schedule import (
+    Constant,
+    Cosine,
+    Exponential,
+    HalveOnRise,
+    Product,
+    Schedule,
+    WarmUp,
+)
 from throughtime.optim.sgd import SGD
 
 __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "AveragedWeights",
     "Clip",
+    "ClipAuto",
     "ClipNorm",
     "ClipResult",
     "ClipValue",
     "Constant",
+    "Cosine",
+    "Exponential",
     "HalveOnRise",
     "Momentum",
+    "NonMonotone",
     "Optimizer",
+    "Product",
     "RMSprop",
     "Schedule",
+    "WarmUp",
+    "clip_norm_from_spec",
     "global_norm",
     "optimizer_from_name",
     "schedule_from_spec",

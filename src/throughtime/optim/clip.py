@@ -1,16 +1,17 @@
 """Clipping of gradients, by their common norm or element by element."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
 from throughtime.machine.arrays import Array
 from throughtime.machine.jit import compiled
 from throughtime.optim.memory import flat
-from throughtime.optim.settings import positive
+from throughtime.optim.settings import positive, require_keys
 
 # Partial sums, so that the sum vectorises with its order fixed.
 _LANES = 64
@@ -34,9 +35,10 @@ class ClipResult:
     clipped: bool
 
 
-class Clip(Protocol):
-    """Anything that limits gradients in place."""
+class Clip(ABC):
+    """Anything that limits gradients in place; ``str`` says in a few words how."""
 
+    @abstractmethod
     def apply(self, grads: Mapping[str, Array]) -> ClipResult:
         """Limit the gradients in place, and tell their norm before.
 
@@ -46,8 +48,23 @@ class Clip(Protocol):
             A gradient that is read-only, has gaps, or is not of float32 or float64; nothing is changed then.
         """
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """What must be kept to resume, fit for JSON."""
+        return {}
 
-class ClipNorm:
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from another's `state`.
+
+        Raises
+        ------
+        ArgumentError
+            It is not the state of such a clip.
+        """
+        require_keys(f"clip {self}", state, self.state)
+
+
+class ClipNorm(Clip):
     """Clipping by the global norm: if ||g|| >= theta, then g *= theta / ||g||, which keeps the direction.
 
     Parameters
@@ -83,8 +100,11 @@ class ClipNorm:
                 _scale(row, self.theta / norm)
         return ClipResult(norm, clipped)
 
+    def __str__(self) -> str:
+        return f"norm {self.theta:g}"
 
-class ClipValue:
+
+class ClipValue(Clip):
     """Clipping by value: every element is held within [-value, value], which may turn the direction.
 
     Parameters
@@ -117,6 +137,9 @@ class ClipValue:
             return ClipResult(norm, clipped=False)
         changed = [int(_clamp(row, row.dtype.type(self.value))) for row in rows]
         return ClipResult(norm, clipped=any(changed))
+
+    def __str__(self) -> str:
+        return f"value {self.value:g}"
 
 
 def global_norm(grads: Mapping[str, Array]) -> float:

@@ -1,7 +1,8 @@
-"""Checks of the numbers that optimisers and clips are made with."""
+"""Checks of what optimisers, clips and schedules are made with, and of the states they go on from."""
 
 import math
-from numbers import Real
+from collections.abc import Collection
+from numbers import Integral, Real
 from typing import Any
 
 from throughtime.errors import ArgumentError
@@ -32,6 +33,24 @@ def fraction(name: str, value: Any, example: float) -> float:
             f"{name} is {value!r}; expected a number from 0 to below 1. Pass one such as {example}."
         )
     return float(value)
+
+
+def whole(name: str, value: Any, least: int, example: int) -> int:
+    """Return a whole number of at least `least` as an int; raise ArgumentError, naming the example, for anything else."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ArgumentError(
+            f"{name} is {value!r}; expected a whole number of at least {least}. Pass one such as {example}."
+        )
+    return int(value)
+
+
+def require_keys(owner: str, state: Collection[str], expected: Collection[str]) -> None:
+    """Raise ArgumentError unless a state that was saved has exactly the keys of its owner's."""
+    if set(state) != set(expected):
+        found, wanted = (", ".join(sorted(keys)) or "nothing" for keys in (state, expected))
+        raise ArgumentError(
+            f"the state for {owner} holds {found}; expected {wanted}. Load what was saved with the same settings."
+        )
 
 
 def _is_number(value: Any) -> bool:

@@ -10,8 +10,8 @@ import scipy.linalg.cython_blas  # noqa: F401  # compiled products call its BLAS
 from threadpoolctl import threadpool_info
 
 
-def conditions() -> dict[str, Any]:
-    """Versions, processor and BLAS, fit for JSON."""
+def conditions(threads: int) -> dict[str, Any]:
+    """Versions, processor, BLAS and the number of threads, fit for JSON."""
     blas = sorted(
         {
             f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
@@ -26,7 +26,7 @@ def conditions() -> dict[str, Any]:
         "system": platform.system(),
         "processor": _processor(),
         "blas": blas,
-        "threads": 1,
+        "threads": threads,
     }
 
 

@@ -1,17 +1,23 @@
-"""A run's directory: claimed without touching what is there, and written so that a crash leaves no half file."""
+"""A run's directory: claimed without touching what is there, and held by one process at a time."""
 
-import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from throughtime.errors import RunError
+from throughtime.storage import write_whole
 
 CONFIG, TOKENIZER, METRICS, WEIGHTS = "config.json", "tokenizer.json", "metrics.jsonl", "model.safetensors"
+CHECKPOINTS, INCIDENTS = "checkpoints", "incidents"
+FIRST_CHECKPOINT = "step-00000000.safetensors"
+LOCK = ".lock"
 
 
 def require_free(path: Path) -> None:
@@ -26,8 +32,8 @@ def require_free(path: Path) -> None:
 
 def _require_free(path: Path) -> None:
     if path.is_dir():
-        taken = sorted(entry.name for entry in path.iterdir())
-        if taken:
+        taken = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+        if taken and not _is_unbegun(path, taken):
             raise RunError(
                 f"{path} already holds {taken[0]}; expected a new or empty directory. Name another one, or move this one away."
             )
@@ -42,6 +48,14 @@ def _require_free(path: Path) -> None:
         )
 
 
+def _is_unbegun(path: Path, names: list[str]) -> bool:
+    """Whether a run was stopped there before it had its config.json: nothing was learned then."""
+    checkpoints = path / CHECKPOINTS
+    if not checkpoints.is_dir() or not {*names} <= {TOKENIZER, METRICS, WEIGHTS, CHECKPOINTS}:
+        return False
+    return all(entry.name == FIRST_CHECKPOINT or entry.name.startswith(".") for entry in checkpoints.iterdir())
+
+
 def free_name(parent: str, name: str) -> Path:
     """A path in `parent` that does not exist: `name` made fit for a file name, numbered if it is taken."""
     plain = re.sub(r"[^\w.-]+", "-", name.casefold()).strip("-.")[:40] or "run"
@@ -53,23 +67,81 @@ def free_name(parent: str, name: str) -> Path:
     return path
 
 
-def claim(path: Path, config: dict[str, Any]) -> None:
-    """Make a directory that `require_free` has let pass, and take it by writing its config.json."""
-    # Settings may come as NumPy's numbers. What cannot be written must show before a file is there.
-    content = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a run's directory, made if it is not there, while the block runs. The system lets go for a process that dies.
+
+    Raises
+    ------
+    RunError
+        Another process holds it, or it cannot be made.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        # "x": of two runs that start at once, one gets it. A name that is not UTF-8 is kept as an escape.
-        with (path / CONFIG).open("x", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(content)
-    except FileExistsError:
+        lock = FileLock(path / LOCK, timeout=0.5)  # so long may `is_held` have it
+        lock.acquire()
+    except Timeout:
         raise RunError(
-            f"{path} has just been taken by another run; expected a new or empty directory. Name another one."
+            f"{path} is in use by another process; expected a run that none is training. Wait for it, or name another one."
         ) from None
     except OSError as error:
         raise RunError(
             f"{path} cannot be written ({error.strerror}); expected a directory for the run. Name another one."
         ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process is training there."""
+    if not (path / LOCK).exists():
+        return False
+    lock = FileLock(path / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
+def save_config(path: Path, config: dict[str, Any]) -> None:
+    """Write a run's settings."""
+    # Settings may come as NumPy's numbers. A name that is not UTF-8 is kept as an escape.
+    content = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+    write_whole(path / CONFIG, content.encode("utf-8", errors="backslashreplace"))
+
+
+def load_config(path: Path) -> dict[str, Any]:
+    """Read a run's settings.
+
+    Raises
+    ------
+    RunError
+        The directory is missing, is no run, or its config.json is damaged.
+    """
+    remedy = "Name a directory that `throughtime train` has written."
+    if not os.path.lexists(path):
+        raise RunError(f"{path} does not exist; expected a run directory. {remedy}")
+    if not path.is_dir():
+        raise RunError(f"{path} is not a directory; expected a run directory. {remedy}")
+    file = path / CONFIG
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} holds no {CONFIG}; expected a run directory. {remedy}") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file} cannot be read ({error}); expected a run's settings. {remedy}") from None
+    match config:
+        case {
+            "model": dict(),
+            "training": {"by": "stream" | "sentence"},
+            "tokenizer": None | {"unit": str()},
+        }:
+            return cast(dict[str, Any], config)
+    raise RunError(f"{file} is not a run's; expected settings as `throughtime train` writes them. {remedy}")
 
 
 def _plain(number: Any) -> Any:
@@ -77,22 +149,3 @@ def _plain(number: Any) -> Any:
     if isinstance(number, np.generic):
         return number.item()
     raise TypeError(f"{number!r} found; expected what JSON knows.")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all, even if the power fails."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # not every system can open a directory
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)

@@ -10,11 +10,22 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from throughtime.training.events import Evaluated, Event, Finished, Listener, Started, Step, Stopped
+from throughtime.data.progress import Progress
+from throughtime.training.events import (
+    Evaluated,
+    Event,
+    Finished,
+    IncidentMet,
+    Listener,
+    Noticed,
+    Started,
+    Step,
+    Stopped,
+)
+from throughtime.training.rows import WIDTH, Rows, conclusion, incident, introduction, progress
 
 # Without a terminal: a line at least so often, so that a log shows that training is alive.
 _SILENCE = 10.0
-_COLUMNS = ("step", 15), ("loss", 9), ("validation", 12), ("gradient", 11), ("tokens", 11), ("time", 11)
 
 
 def display(stream: IO[str], quiet: bool = False) -> AbstractContextManager[Listener]:
@@ -24,7 +35,7 @@ def display(stream: IO[str], quiet: bool = False) -> AbstractContextManager[List
     --------
     >>> import sys
     >>> with display(sys.stderr, quiet=True) as show:
-    ...     pass  # fit(..., on_event=show)
+    ...     pass  # fit(..., callbacks=[show])
     """
     if quiet:
         return nullcontext(lambda event: None)
@@ -39,7 +50,7 @@ class PlainDisplay(AbstractContextManager[Listener]):
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._rows = _Rows()
+        self._rows = Rows()
         self._spoke = time.monotonic()
 
     def __enter__(self) -> Listener:
@@ -54,14 +65,24 @@ class PlainDisplay(AbstractContextManager[Listener]):
         rows = self._rows
         rows.hear(event)
         match event:
+            case Progress() if self._silent():
+                self._write(progress(event))
             case Started():
-                self._write(*_introduction(event), *rows.header())
-            case Step() if time.monotonic() - self._spoke > _SILENCE:
+                self._write(*introduction(event), *rows.header())
+            case Step() if self._silent():
                 self._write(rows.row())
             case Evaluated():
                 self._write(rows.row())
-            case Finished() if event.val_loss is None:
-                self._write(rows.row())
+            case Noticed():
+                self._write(event.line)
+            case IncidentMet():
+                self._write(incident(event))
+            case Finished():
+                last = [rows.row()] if event.val_loss is None else []
+                self._write(*last, *conclusion(event))
+
+    def _silent(self) -> bool:
+        return time.monotonic() - self._spoke > _SILENCE
 
     def _write(self, *lines: str) -> None:
         for line in lines:
@@ -75,7 +96,8 @@ class LiveDisplay(AbstractContextManager[Listener]):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._rows = _Rows()
+        self._rows = Rows()
+        self._progress: Progress | None = None  # of the work before training
         self._live = Live(
             console=console,
             refresh_per_second=8,
@@ -96,17 +118,28 @@ class LiveDisplay(AbstractContextManager[Listener]):
         rows = self._rows
         rows.hear(event)
         match event:
+            case Progress():
+                self._progress = event
+                self._live.start()
             case Started():
-                title, *facts = _introduction(event)
+                self._progress = None
+                title, *facts = introduction(event)
                 self._print(Text(title, "bold"), *(Text(fact, "dim") for fact in facts), Text())
                 heading, units = rows.header()
                 self._print(Text(heading, "bold"), Text(units, "dim"))
                 self._live.start()
             case Evaluated():
                 self._print(Text(rows.row(), "green" if event.best else ""))
-            case Finished() | Stopped():
-                if isinstance(event, Finished) and event.val_loss is None:
+            case Noticed():
+                self._console.print(Text(event.line, "yellow"))
+            case IncidentMet():
+                self._console.print(Text(incident(event), "red"))
+            case Finished():
+                if event.val_loss is None:
                     self._print(Text(rows.row()))
+                self._print(*(Text(line, "dim") for line in conclusion(event)))
+                self._live.stop()
+            case Stopped():
                 self._live.stop()
 
     def _print(self, *lines: Text) -> None:
@@ -114,85 +147,12 @@ class LiveDisplay(AbstractContextManager[Listener]):
             self._console.print(line, no_wrap=True, overflow="crop")
 
     def _moving(self) -> Group:
-        rows = self._rows
-        if rows.step is None:
+        step, waited = self._rows.step, self._progress
+        if waited is not None:
+            bar = ProgressBar(total=waited.total, completed=waited.done, width=WIDTH)
+            return Group(Text(progress(waited), no_wrap=True, overflow="ellipsis"), bar)
+        if step is None:
             waiting = "preparing; after an installation the kernels compile once, some 20 seconds"
             return Group(Text(waiting, "dim", no_wrap=True, overflow="ellipsis"))
-        bar = ProgressBar(total=rows.step.steps, completed=rows.step.step, width=sum(w for _, w in _COLUMNS))
-        return Group(Text(rows.row(), "bold", no_wrap=True, overflow="crop"), bar)
-
-
-class _Rows:
-    """The table's text, from the events so far."""
-
-    def __init__(self) -> None:
-        self.step: Step | None = None
-        self._started: Started | None = None
-        self._evaluated: Evaluated | None = None
-        self._loss = 0.0  # averaged over some twenty batches, each of which differs
-
-    def hear(self, event: Event) -> None:
-        match event:
-            case Started():
-                self._started = event
-            case Step():
-                weight = max(0.05, 1 / event.step)
-                self._loss += weight * (event.loss - self._loss)
-                self.step = event
-            case Evaluated():
-                self._evaluated = event
-
-    def header(self) -> tuple[str, str]:
-        """Two lines: what the columns are, and their units."""
-        started = self._started
-        bits = started is None or started.bits
-        steps = "" if started is None else f"of {started.steps:,}"
-        units = (steps, "nats", "bits/char" if bits else "perplexity", "norm", "a second", "left")
-        return _line([name for name, _ in _COLUMNS]), _line(units)
-
-    def row(self) -> str:
-        """The present numbers."""
-        step, found = self.step, self._evaluated
-        if step is None:
-            return ""
-        validation = "-"
-        if found is not None:
-            bits = found.bits_per_char
-            validation = f"{found.perplexity:.4g}" if bits is None else f"{bits:.3f}"
-        gradient = f"{step.grad_norm:.3g}" + (" >" if step.clipped else "")
-        return _line(
-            [
-                f"{step.step:,}",
-                f"{self._loss:.3f}",
-                validation,
-                gradient,
-                f"{step.tokens_per_second:,.0f}",
-                clock(step.seconds_left),
-            ]
-        )
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss, or h:mm:ss.
-
-    Examples
-    --------
-    >>> clock(83.6), clock(4000)
-    ('1:24', '1:06:40')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _line(entries: "list[str] | tuple[str, ...]") -> str:
-    return "".join(entry.rjust(width) for entry, (_, width) in zip(entries, _COLUMNS, strict=True))
-
-
-def _introduction(event: Started) -> list[str]:
-    held_out = f"{event.val_tokens:,} to be tested on" if event.val_tokens else "none held out"
-    return [
-        event.corpus,
-        f"{event.model}: {event.num_params:,} parameters",
-        f"{event.train_tokens:,} predictions to learn from, {held_out}; {event.steps_per_epoch:,} steps an epoch",
-    ]
+        bar = ProgressBar(total=step.steps, completed=step.step, width=WIDTH)
+        return Group(Text(self._rows.row(), "bold", no_wrap=True, overflow="crop"), bar)

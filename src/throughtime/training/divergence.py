@@ -1,11 +1,15 @@
 """When training has diverged, and what to say of it."""
 
 import math
+import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from throughtime.machine.arrays import Array
+from throughtime.networks.faults import Fault
+from throughtime.training.plan import Plan
 
 # A blind guess costs ln V nats a token. No model that learns is a hundred times worse, but one whose bounded cells
 # keep every number finite can be, without end.
@@ -40,26 +44,52 @@ def _not_finite(arrays: Mapping[str, Array]) -> str:
     return ", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")
 
 
-def report(step: int, what: str, lr: float, clip: str, last: tuple[int, float] | None, kept: str) -> str:
+def report(
+    step: int,
+    wrong: str | None,
+    plan: Plan,
+    lr: float,
+    last: tuple[int, float] | None,
+    kept: str,
+    fault: Fault | None,
+    path: Path | None,
+) -> str:
     """One line: what was found and expected, the settings it came from, where the weights are, what to do.
 
     Parameters
     ----------
     step : int
         The update that was not made, or, if it is the validation that failed, the last that was.
-    what : str
-        Found and expected.
+    wrong : str or None
+        Found and expected; None where the gradient's norm has only jumped, which the fault tells.
     last : (int, float) or None
         The last step whose loss was finite, and that loss in nats per token.
     kept : str
         Where the last good weights are.
+    fault : Fault or None
+        What an examination of the step has found.
+    path : Path or None
+        Where it is kept.
     """
+    clip = "none" if plan.clip is None else str(plan.clip)
     before = "the first loss" if last is None else f"last finite loss {last[1]:.3g} at step {last[0]}"
-    return (
-        f"training diverged at step {step}: {what} (learning rate {lr:g}, clipping {clip}, {before}). {kept} "
-        f"Lower the learning rate (--lr {_lower(lr)})"
-        f"{', or clip the gradient (--clip-norm 1)' if clip == 'none' else ''}."
+    settings = f"(learning rate {lr:g}, clipping {clip}, {before})"
+    again = (
+        ""
+        if path is None
+        else f" See it again: throughtime replay {shlex.quote(str(path.parent.parent))} {path.stem}"
     )
+    if wrong is None:
+        assert fault is not None
+        return f"the gradient jumped at step {step}: {fault.line}{again}"
+    if fault is not None:
+        first = "" if fault.first is None else f" First: {fault.first} is {fault.first.value:g}."
+        return (
+            f"training diverged at step {step}: {wrong} {settings}.{first} Cause, {fault.cause}: {fault.because}. {kept} "
+            f"{fault.remedy}{again}"
+        )
+    remedy = f"Lower the learning rate (--lr {_lower(lr)}){', or clip the gradient (--clip-norm 1)' if clip == 'none' else ''}."
+    return f"training diverged at step {step}: {wrong} {settings}. {kept} {remedy}"
 
 
 def _lower(lr: float) -> str:

@@ -1,23 +1,26 @@
 """How well a model predicts a text."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 
-from throughtime.data.batch import Ids
+from throughtime.data.cache import encode_corpus
 from throughtime.data.corpus import Corpus
-from throughtime.data.sentences import SentenceBatches, split_sentences
+from throughtime.data.progress import OnProgress
+from throughtime.data.sentence_batches import SentenceBatches, Sentences
 from throughtime.data.streams import StreamBatches
 from throughtime.data.tokenizer import Tokenizer
+from throughtime.data.tokens import CHUNK, Tokens, bare_tokens
+from throughtime.data.tokens import By as By
 from throughtime.errors import ArgumentError, TextError, TokenError
+from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.layer import State
 from throughtime.networks.validation import require_count
-
-By: TypeAlias = Literal["stream", "sentence"]
 
 # A stream reads its first tokens without a past, which costs a few nats: over so many tokens, less than 0.2%.
 _TOKENS_PER_STREAM = 2000
@@ -53,9 +56,10 @@ class Evaluation:
 def evaluate(
     model: LanguageModel,
     tokenizer: Tokenizer | None,
-    text: Corpus | str | Any,
+    text: Corpus | str | Tokens | Any,
     by: By = "stream",
     batch_size: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Evaluation:
     """Score a model on a text: teacher-forced, without dropout.
 
@@ -65,11 +69,13 @@ def evaluate(
     tokenizer : Tokenizer or None
         The model's own; None where `text` is token ids.
     text : Corpus, str, or integer array (N,)
-        A str is the text itself.
+        A str is the text itself. A corpus of files may be larger than memory: its tokens are kept in a cache on disk.
     by : "stream" or "sentence"
         As the model was trained: one stream whose state is carried, or each sentence from its own start to its end.
     batch_size : int, optional
         How many streams or sentences side by side. By default as many streams, up to 32, as leave each 2000 tokens.
+    on_progress : callable, optional
+        Called with a `throughtime.data.progress.Progress` while a text is tokenised.
 
     Raises
     ------
@@ -86,7 +92,8 @@ def evaluate(
     (8, 10)
     """
     require_tokenizer(model, tokenizer)
-    scored = ScoredText(text_parts(text, tokenizer, by), tokenizer, by, batch_size)
+    tokens = tokens_of(text, tokenizer, by, on_progress)
+    scored = ScoredText(tokens.part, tokenizer, batch_size)
     scored.require_vocabulary(model)
     return scored.score(model, Buffers())
 
@@ -96,10 +103,12 @@ class ScoredText:
 
     Parameters
     ----------
-    parts : list of integer arrays (N,)
-        The text's tokens: one array by stream, one for each sentence.
+    part : integer array (N,), or Sentences
+        The text's tokens.
     tokenizer : Tokenizer or None
-    by, batch_size : as `evaluate` has them
+    batch_size : as `evaluate` has it
+    name : str
+        What to call the text in an error message.
 
     Attributes
     ----------
@@ -111,36 +120,39 @@ class ScoredText:
 
     def __init__(
         self,
-        parts: list[Ids],
+        part: Array | Sentences,
         tokenizer: Tokenizer | None,
-        by: By,
         batch_size: int | None = None,
         name: str = "the text",
     ) -> None:
         if batch_size is not None:
             require_count("batch_size", batch_size)
-        self._parts = parts
+        self._part = part
         self.batches: StreamBatches | SentenceBatches
-        if by == "sentence":
-            self.batches = SentenceBatches(parts, batch_size or _SENTENCES, seed=None)
+        if isinstance(part, Sentences):
+            self._ids = part.ids
+            self.batches = SentenceBatches(part, batch_size or _SENTENCES, seed=None)
         else:
-            (ids,) = parts
-            if len(ids) < 2:
+            self._ids = part
+            if len(part) < 2:
                 raise TextError(
-                    f"{name} has {len(ids)} tokens; expected at least 2, to predict one from the other. "
+                    f"{name} has {len(part)} tokens; expected at least 2, to predict one from the other. "
                     "Give a longer text."
                 )
-            streams = batch_size or max(1, min(_STREAMS, len(ids) // _TOKENS_PER_STREAM))
-            self.batches = StreamBatches(ids, streams, _STEPS, name=name)
+            streams = batch_size or max(1, min(_STREAMS, len(part) // _TOKENS_PER_STREAM))
+            self.batches = StreamBatches(part, streams, _STEPS, name=name)
         self.tokens = self.batches.tokens
-        self.unknown = 0 if tokenizer is None else sum(map(tokenizer.count_unknown, self._parts))
-        self.characters = self._count_characters(tokenizer, by)
+        self.unknown = 0 if tokenizer is None else tokenizer.count_unknown(self._ids)
+        self.characters = self._count_characters(tokenizer)
 
-    def score(self, model: LanguageModel, buffers: Buffers) -> Evaluation:
-        """Run the model over all batches."""
+    def score(
+        self, model: LanguageModel, buffers: Buffers, obey: Callable[[], object] = lambda: None
+    ) -> Evaluation:
+        """Run the model over all batches; `obey` is called between two, and may raise to end it."""
         nats, tokens = 0.0, 0
         state: State | None = None
         for batch in self.batches:
+            obey()
             found, count, state = model.evaluate_loss(
                 batch.inputs,
                 batch.targets,
@@ -156,14 +168,17 @@ class ScoredText:
 
     def require_vocabulary(self, model: LanguageModel) -> None:
         """Raise TokenError if an id lies outside the model's vocabulary."""
-        for ids in self._parts:
-            require_ids(ids, model.vocab_size)
+        require_ids(self._ids, model.vocab_size)
 
-    def _count_characters(self, tokenizer: Tokenizer | None, by: By) -> int | None:
+    def _count_characters(self, tokenizer: Tokenizer | None) -> int | None:
         if tokenizer is None or self.unknown:
             return None
-        first = 0 if by == "sentence" else 1  # a stream's first token is given, not predicted
-        return sum(len(tokenizer.decode(ids[first:])) for ids in self._parts) or None
+        part = self._part
+        if isinstance(part, Sentences) and tokenizer.unit == "word":
+            # Words are joined within a sentence.
+            return sum(map(tokenizer.count_characters, part)) or None
+        first = 0 if isinstance(part, Sentences) else 1  # a stream's first token is given, not predicted
+        return tokenizer.count_characters(self._ids[first:]) or None
 
 
 def perplexity(loss: float) -> float:
@@ -171,27 +186,38 @@ def perplexity(loss: float) -> float:
     return math.exp(loss) if loss < 709 else math.inf if loss == loss else math.nan
 
 
-def text_parts(text: Corpus | str | Any, tokenizer: Tokenizer | None, by: By) -> list[Ids]:
-    """The tokens of a text: one array by stream, one for each sentence.
+def tokens_of(
+    text: Corpus | str | Tokens | Any,
+    tokenizer: Tokenizer | None,
+    by: By,
+    on_progress: OnProgress | None = None,
+) -> Tokens:
+    """The tokens of a text; those of files come from the cache.
 
     Raises
     ------
     ArgumentError
-        `by` is unknown, or text comes without a tokenizer, or ids are to be cut into sentences.
-    TokenError, ShapeError, DtypeError
-        An array that is none of token ids.
+        `by` is unknown, or text comes without a tokenizer, or ids are to be cut into sentences; or what was found is
+        neither text nor token ids.
+    TextError
+        The text is empty, or its files have changed.
     """
     require_by(by)
+    if isinstance(text, Tokens):
+        if (text.offsets is None) != (by == "stream"):
+            raise ArgumentError(
+                f"by={by!r} found with the tokens of {text.name}, which were made otherwise; expected the same. "
+                "Encode the text again."
+            )
+        return text
     if isinstance(text, Corpus | str):
         if tokenizer is None:
             raise ArgumentError(
                 "text found without a tokenizer; expected one to encode it. "
                 "Pass tokenizer=Tokenizer.train(text), or an array of token ids."
             )
-        text = text.text if isinstance(text, Corpus) else text
-        if by == "sentence":
-            return [tokenizer.encode(sentence) for sentence in split_sentences(text)]
-        return [tokenizer.encode(text)]
+        corpus = text if isinstance(text, Corpus) else Corpus("the text", text)
+        return encode_corpus(corpus, tokenizer, by, on_progress)
     ids = np.asarray(text)
     if by == "sentence":
         raise ArgumentError(
@@ -203,9 +229,7 @@ def text_parts(text: Corpus | str | Any, tokenizer: Tokenizer | None, by: By) ->
             f"an array of shape {ids.shape} and dtype {ids.dtype} found; expected text, or token ids (N,) of int. "
             "Pass a str, a Corpus, or ids.ravel()."
         )
-    if ids.size and int(ids.max()) > np.iinfo(np.int32).max:
-        raise TokenError(f"token id {ids.max()} found; expected int32. Encode the text with a tokenizer.")
-    return [ids.astype(np.int32, copy=False)]
+    return bare_tokens(ids, tokenizer)
 
 
 def require_by(by: str) -> None:
@@ -216,13 +240,15 @@ def require_by(by: str) -> None:
         )
 
 
-def require_ids(ids: Ids, vocab_size: int) -> None:
+def require_ids(ids: Array, vocab_size: int) -> None:
     """Raise TokenError if an id lies outside [0, vocab_size)."""
-    outside = np.flatnonzero((ids < 0) | (ids >= vocab_size))
-    if outside.size:
-        n = outside[0]
+    for begin in range(0, len(ids), CHUNK):
+        chunk = ids[begin : begin + CHUNK]
+        if chunk.min() >= 0 and chunk.max() < vocab_size:
+            continue
+        n = int(np.flatnonzero((chunk < 0) | (chunk >= vocab_size))[0])
         raise TokenError(
-            f"token {n} is {ids[n]}; expected an id from 0 to {vocab_size - 1}. "
+            f"token {begin + n} is {chunk[n]}; expected an id from 0 to {vocab_size - 1}. "
             "Encode the text with the model's own tokenizer, or make the model larger."
         )
 

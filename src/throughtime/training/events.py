@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+from throughtime.data.progress import Progress
 
 Record: TypeAlias = dict[str, Any]
 
@@ -28,6 +30,8 @@ class Started:
         Updates that are planned.
     bits : bool
         Whether evaluations will tell bits per character.
+    resumed_step : int
+        The update after which a stopped run goes on; 0 for a new run.
     """
 
     run: Path | None
@@ -39,6 +43,7 @@ class Started:
     steps: int
     steps_per_epoch: int
     bits: bool
+    resumed_step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +133,61 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """All that is needed to go on from here lies on the disk.
+
+    Attributes
+    ----------
+    step : int
+        Updates made by then.
+    path : Path
+        The checkpoint.
+    """
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something that a person should know, and that does not end training, in one line."""
+
+    line: str
+
+
+Action: TypeAlias = Literal["stop", "skip", "rollback", "recorded"]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentMet:
+    """An update went wrong: something was not finite, or the gradient's norm jumped.
+
+    Attributes
+    ----------
+    step : int
+        The update, counted from 1.
+    line : str
+        What was found where, and its cause.
+    action : "stop", "skip", "rollback" or "recorded"
+        What follows: training ends; goes on without this update; goes on from the last good checkpoint with half the
+        learning rate; or goes on as if nothing had happened, as clipping has bounded the update.
+    path : Path or None
+        What was kept of it, in the run directory.
+    """
+
+    step: int
+    line: str
+    action: Action
+    path: Path | None
+
+    def record(self) -> Record:
+        """A line of metrics.jsonl."""
+        return {"step": self.step, "incident": self.line, "action": self.action}
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """All planned updates have been made.
+    """All planned updates have been made, or training has ended early as it was meant to.
 
     Attributes
     ----------
@@ -142,7 +200,14 @@ class Finished:
     val_loss, val_perplexity, val_bits_per_char : float or None
         Of the weights that were kept; None without a validation text.
     seconds, tokens_per_second : float
-        From the first step to the end, evaluations included; the pace of the steps alone.
+        From the first step to the end, evaluations included, over all the times that a run was taken up again; the
+        pace of the steps alone, this time.
+    clipped_share : float
+        The share of updates whose gradient was clipped.
+    early : str or None
+        Why training ended before the last planned update.
+    resumed_step : int
+        The update after which it was taken up again; 0 if it was not.
     run : Path or None
         The run directory.
     """
@@ -156,6 +221,9 @@ class Finished:
     val_bits_per_char: float | None
     seconds: float
     tokens_per_second: float
+    clipped_share: float
+    early: str | None
+    resumed_step: int
     run: Path | None
 
     def record(self) -> Record:
@@ -165,7 +233,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Training ended early: it diverged, or was interrupted.
+    """Training did not come to its end: it diverged, or was interrupted.
 
     Attributes
     ----------
@@ -189,5 +257,7 @@ class Stopped:
         return {"step": self.step, "stopped": self.reason}
 
 
-Event: TypeAlias = Started | Step | Evaluated | Finished | Stopped
+Event: TypeAlias = (
+    Progress | Started | Step | Evaluated | Checkpointed | Noticed | IncidentMet | Finished | Stopped
+)
 Listener: TypeAlias = Callable[[Event], object]

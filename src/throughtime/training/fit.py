@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.errors import ArgumentError
 from throughtime.networks.language_model import LanguageModel
-from throughtime.optim import Adam, Clip, Optimizer, Schedule
+from throughtime.networks.omega import check_omega
+from throughtime.optim import Clip, Optimizer, Schedule
 from throughtime.training.conditions import conditions
-from throughtime.training.directory import METRICS, TOKENIZER, claim, require_free
+from throughtime.training.continuing import differences
+from throughtime.training.directory import METRICS, TOKENIZER, held, load_config, require_free, save_config
 from throughtime.training.evaluate import By, require_tokenizer
-from throughtime.training.events import Listener
+from throughtime.training.events import Action, Event, Listener, Noticed
 from throughtime.training.loop import Training
 from throughtime.training.material import Material, prepare
 from throughtime.training.metrics import Metrics
-from throughtime.training.plan import Plan, make_plan
+from throughtime.training.plan import Plan
 from throughtime.training.run import Run
 from throughtime.truncation import Truncation
 
@@ -39,10 +42,18 @@ def fit(
     max_steps: int | None = None,
     val_fraction: float = 0.1,
     eval_every: int | None = None,
+    patience: int | None = None,
+    average: int | None = None,
+    omega: float = 0.0,
     reduction: str = "mean",
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
-    on_event: Listener | Iterable[Listener] = (),
+    resume: bool = False,
+    checkpoint_every: int | None = None,
+    keep_checkpoints: int = 3,
+    on_incident: Action = "stop",
+    threads: int = 1,
+    callbacks: Listener | Iterable[Listener] = (),
 ) -> Run:
     """Train a language model on a text.
 
@@ -61,9 +72,10 @@ def fit(
         Adam(2e-3) by default.
     truncation : Truncation, optional
         By stream Chunk(50), or Chunk(seq_len) if that is given; by sentence Full().
-    clip : ClipNorm or ClipValue, optional
+    clip : ClipNorm, ClipAuto or ClipValue, optional
     schedule : Schedule, optional
-        Called after each evaluation; constant by default. Without a validation text it sees the training loss.
+        What the optimiser's learning rate is multiplied by; constant by default. Without a validation text it is told
+        the training loss.
     by : "stream" or "sentence"
         Parallel streams whose state is carried from chunk to chunk; or each sentence an example, as in the article.
     batch_size : int
@@ -77,14 +89,34 @@ def fit(
     eval_every : int, optional
         Updates from one evaluation to the next; by default about 20 evaluations, at least one an epoch. There is
         always one at the end.
+    patience : int, optional
+        End training after so many evaluations in a row without a new best.
+    average : int, optional
+        From the first evaluation that is worse than the best of all before the last so many, evaluate and keep the
+        mean of the weights since then (NT-ASGD, Merity et al. 2018; theirs is 5).
+    omega : float
+        Weight of Pascanu's regulariser at the first update, for the plain RNN; see `throughtime.networks.omega`.
     reduction : "mean" or "sum"
         Of the loss whose gradient is taken; what is reported is always nats per token.
     seed : int
         Of the order of sentences. The model's start, and its dropout, have the seed that the model was made with.
     out : path, optional
         A new or empty directory for the run; None writes nothing.
-    on_event : callable, or several
-        Called with each event of `throughtime.training.events`.
+    resume : bool
+        Go on with the run in `out`, from its newest checkpoint that is whole. All arguments are those it was started
+        with, but for `epochs`, `max_steps`, `threads`, `callbacks` and those of checkpoints and incidents. It ends in
+        the same bits as if it had never been stopped. `throughtime.resume` knows the arguments by itself.
+    checkpoint_every : int, optional
+        Updates from one checkpoint to the next; by default there is one at each evaluation.
+    keep_checkpoints : int
+        How many of the last ones stay; that of the best evaluation stays, too.
+    on_incident : "stop", "skip" or "rollback"
+        What to do where something is not finite or the gradient's norm jumps: end training; leave the update out; or
+        go back to the last checkpoint with half the learning rate, a few times at most.
+    threads : int
+        Into how many parts a batch is split, one a thread. The same bits are promised for the same number.
+    callbacks : callable, or several
+        Called with each event of `throughtime.training.events`; one may raise `throughtime.StopTraining`.
 
     Returns
     -------
@@ -95,6 +127,8 @@ def fit(
     ------
     ArgumentError, TextError, TokenError, RunError
         A setting, the text or the directory is bad. Nothing has been written.
+    Interrupted
+        After Ctrl-C or SIGTERM: the update under way was finished, and a checkpoint written.
     DivergedError
         A loss or a gradient is not finite, or the loss is far beyond a blind guess. The weights are never trained on
         it: the model and the directory hold the last good ones.
@@ -109,42 +143,79 @@ def fit(
     >>> run.finished.val_bits_per_char < 1
     True
     """
-    plan = make_plan(
-        Adam(2e-3) if optimizer is None else optimizer,
-        truncation,
-        clip,
-        schedule,
-        by,
-        batch_size,
-        seq_len,
-        epochs,
-        max_steps,
-        val_fraction,
-        eval_every,
-        reduction,
-        seed,
+    plan = Plan.of(
+        optimizer=optimizer,
+        truncation=truncation,
+        clip=clip,
+        schedule=schedule,
+        by=by,
+        batch_size=batch_size,
+        seq_len=seq_len,
+        epochs=epochs,
+        max_steps=max_steps,
+        val_fraction=val_fraction,
+        eval_every=eval_every,
+        patience=patience,
+        average=average,
+        omega=omega,
+        reduction=reduction,
+        seed=seed,
+        checkpoint_every=checkpoint_every,
+        keep_checkpoints=keep_checkpoints,
+        on_incident=on_incident,
+        threads=threads,
     )
     if not isinstance(model, LanguageModel):
         raise ArgumentError(
             f"a {type(model).__name__} found; expected a LanguageModel. Train other models with bptt and an optimizer."
         )
+    check_omega(plan.omega, model.layers.cell, plan.within_update)
     require_tokenizer(model, tokenizer)
     path = None if out is None else Path(out)
-    if path is not None:
-        require_free(path)
-    material = prepare(corpus, tokenizer, model.vocab_size, plan)
+    _require_directory(path, resume, on_incident)
+    listeners: list[Listener] = [callbacks] if callable(callbacks) else list(callbacks)
+
+    def emit(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    material = prepare(corpus, tokenizer, model.vocab_size, plan, emit)
     config = _config(model, tokenizer, material, plan)
-    if path is not None:
-        claim(path, config)
-        if tokenizer is not None:
-            tokenizer.save(path / TOKENIZER)
     run = Run(path, config, model, tokenizer)
-    with Metrics(None if path is None else path / METRICS) as metrics:
-        run._history = metrics.records
-        others = [on_event] if callable(on_event) else list(on_event)
-        listeners: list[Listener] = [metrics, *others]
-        run.finished = Training(model, plan, material, path, listeners).run()
+    with nullcontext() if path is None else held(path):
+        if path is not None and resume:
+            for line in differences(path, config):
+                emit(Noticed(line))
+        elif path is not None:
+            require_free(path)  # another run may have taken it since
+        with Metrics(None if path is None else path / METRICS) as metrics:
+            run._history = metrics.records
+            training = Training(model, plan, material, path, metrics, emit)
+            if resume:
+                training.take_up()
+            else:
+                training.start()
+            if path is not None:
+                if tokenizer is not None:
+                    tokenizer.save(path / TOKENIZER)
+                save_config(path, config)  # the last file: whatever has it can be taken up
+            run.finished = training.run()
     return run
+
+
+def _require_directory(path: Path | None, resume: bool, on_incident: Action) -> None:
+    """Find what is wrong with the directory before the text is read."""
+    if path is not None:
+        if resume:
+            load_config(path)
+        else:
+            require_free(path)
+        return
+    for argument, found in (("resume=True", resume), ("on_incident='rollback'", on_incident == "rollback")):
+        if found:
+            raise ArgumentError(
+                f"{argument} found without out; expected the directory of a run, where its checkpoints are. Pass out=PATH."
+            )
 
 
 def _config(
@@ -158,5 +229,5 @@ def _config(
         else {"unit": tokenizer.unit, "vocab_size": tokenizer.vocab_size},
         "training": plan.record(),
         "corpus": material.record,
-        "machine": conditions(),
+        "machine": conditions(plan.threads),
     }

@@ -40,9 +40,9 @@ def generate(
         The model's own.
     prompt : str
         The text's beginning. Its characters must be in the vocabulary; a word that is not is read as `<unk>`, as in
-        training.
+        training. For bpe nothing is unknown.
     length : int
-        How many tokens to add: characters or words.
+        How many tokens to add: characters, words, or for bpe pieces of words.
     temperature : float
         Divides the logits: below 1 the text is safer, above 1 wilder; 0 takes the likeliest token always.
     top_k : int, optional
@@ -205,6 +205,9 @@ def _pieces(
         begun = True
         made += 1
         logits, state = _read(model, [token], state)
+    rest = text.finish()
+    if rest:
+        yield rest
 
 
 def _read(model: LanguageModel, ids: "Array | list[int]", state: State | None) -> tuple[Array, State | None]:
@@ -218,9 +221,10 @@ def _read(model: LanguageModel, ids: "Array | list[int]", state: State | None) -
 
 def _beginning(tokenizer: Tokenizer) -> int:
     """What a stream without a prompt reads first, unseen."""
-    for token in _BEFORE_A_BEGINNING:
-        if token in tokenizer.tokens:
-            return tokenizer.tokens.index(token)
+    for text in _BEFORE_A_BEGINNING:
+        ids = tokenizer.encode(text)
+        if len(ids) == 1 and not tokenizer.count_unknown(ids):
+            return int(ids[0])
     return len(tokenizer.tokens) - 1
 
 

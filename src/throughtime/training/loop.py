@@ -1,56 +1,54 @@
 """The training loop itself: `fit` checks and prepares, this learns."""
 
+import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from throughtime.data.batch import Batch
-from throughtime.errors import DivergedError
+from throughtime.errors import Interrupted, RunError, StopTraining
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.layer import State
-from throughtime.optim import ClipResult, global_norm
-from throughtime.training.directory import WEIGHTS
+from throughtime.networks.omega import decayed
+from throughtime.optim import AveragedWeights, ClipResult, NonMonotone, global_norm
+from throughtime.training.checkpoint import Checkpoints, Snapshot
+from throughtime.training.course import Course, Mean
 from throughtime.training.divergence import absurd_gradient, absurd_loss, absurd_weights, report
-from throughtime.training.evaluate import Evaluation
-from throughtime.training.events import Evaluated, Event, Finished, Listener, Started, Step, Stopped
+from throughtime.training.evaluate import ScoredText
+from throughtime.training.events import (
+    Checkpointed,
+    Evaluated,
+    Event,
+    Finished,
+    IncidentMet,
+    Listener,
+    Noticed,
+    Step,
+    Stopped,
+)
+from throughtime.training.incidents import NormWatch
+from throughtime.training.kept import Kept
 from throughtime.training.material import Material
+from throughtime.training.metrics import Metrics
 from throughtime.training.pace import Pace
-from throughtime.training.plan import Plan, describe_clip
-from throughtime.training.weights import save_weights
-
-
-class Kept:
-    """The weights to keep: a copy in memory, and on disk if there is a directory."""
-
-    def __init__(self, model: LanguageModel, path: Path | None) -> None:
-        self.model, self.path = model, path
-        self.evaluation: Evaluation | None = None
-        self.keep(0, None)  # so that a run has weights from its first moment
-
-    def keep(self, step: int, evaluation: Evaluation | None) -> None:
-        """Keep the model's present weights."""
-        params = {name: array.copy(order="K") for name, array in self.model.params.items()}
-        self.params: dict[str, Array] = params
-        self.step, self.evaluation = step, evaluation
-        if self.path is not None:
-            about = {"step": step, "val_loss": None if evaluation is None else evaluation.loss}
-            save_weights(self.path / WEIGHTS, params, about)
-
-    def restore(self) -> None:
-        """Give the model the kept weights."""
-        self.model.load_params(self.params)
-
-    def __str__(self) -> str:
-        place = "in the model" if self.path is None else f"in {self.path}"
-        return f"The weights of step {self.step} are {place}."
+from throughtime.training.plan import Plan
+from throughtime.training.response import RolledBack, may_roll_back, respond, roll_back, stop
+from throughtime.training.signals import Signals, listening
+from throughtime.training.snapshots import restore, take_snapshot
+from throughtime.training.summary import conclusion, introduction
 
 
 class Training:
-    """One run of the loop: what changes from step to step."""
+    """One run: what changes from update to update, and how.
+
+    Between two updates all of it is in a snapshot, from which the run can be taken up again.
+    """
 
     def __init__(
         self,
@@ -58,177 +56,287 @@ class Training:
         plan: Plan,
         material: Material,
         path: Path | None,
-        listeners: list[Listener],
+        metrics: Metrics,
+        tell: Listener,
     ) -> None:
-        self.model, self.plan, self.material, self.path, self.listeners = (
-            model,
-            plan,
-            material,
-            path,
-            listeners,
-        )
+        self.model, self.plan, self.material, self.path = model, plan, material, path
+        self.metrics, self.tell = metrics, tell
         self.steps_per_epoch = len(material.train)
         self.steps = plan.steps(self.steps_per_epoch)
         val_tokens = material.val.tokens if material.val else 0
-        self.interval = plan.interval(self.steps_per_epoch, material.train.tokens, val_tokens)
-        self.pace = Pace(self.steps, -(-self.steps // self.interval) if material.val else 0)
+        self.course = Course(plan.interval(self.steps_per_epoch, material.train.tokens, val_tokens))
+        self.optimizer = plan.optimizer
+        self.base_lr = plan.optimizer.lr
+        self.random = model.layers.stack.dropout.rng.bit_generator
         self.buffers = Buffers()
         self.kept = Kept(model, path)
+        self.checkpoints = None if path is None else Checkpoints(path, plan.keep_checkpoints)
+        self.trigger = None if plan.average is None else NonMonotone(plan.average)
+        self.averaged: AveragedWeights | None = None
+        self.watch = NormWatch()
         self.state: State | None = None
-        self.step = self.tokens = 0
-        self.last: tuple[int, float] | None = None  # the last finite loss, and its step
-        self.epoch_loss, self.interval_loss = Mean(), Mean()
+        self.saved: tuple[int, int] | None = None  # the step of the last checkpoint, and of its evaluation
+        self.resumed_step = 0
+        self.pace = Pace(0, 0)
+        self.signals = Signals()
+        self.started = time.perf_counter()
+
+    # ------------------------------------------------------------ from the start to the end
+
+    def start(self) -> None:
+        """Keep the model as it is before its first update, so that a run has weights and a checkpoint from the first."""
+        if self.checkpoints is not None:
+            self.checkpoints.directory.mkdir(exist_ok=True)  # whose it is, should this be cut short
+        self.kept.keep(0, None)
+        self._checkpoint()
+
+    def take_up(self) -> None:
+        """Go on from the newest checkpoint that is whole.
+
+        Raises
+        ------
+        RunError
+            None is.
+        """
+        found = self.last_good()
+        restore(self, found)
+        self.course.early = self._early()
+        self.resumed_step = found.step
 
     def run(self) -> Finished:
         """Train to the end; whatever ends it, the model is left with the weights that were kept."""
-        start = time.perf_counter()
-        self._emit(self._started())
+        course = self.course
+        self.started = time.perf_counter() - course.seconds
+        evaluations = -(-(self.steps - course.step) // course.interval) if self.material.val else 0
+        self.pace = Pace(self.steps - course.step, evaluations)
+        self.emit(introduction(self))
         try:
             # What overflows is found where it matters, and reported once.
-            with computing(), np.errstate(over="ignore", invalid="ignore"):
-                self._loop()
-        except KeyboardInterrupt:
-            if self.kept.step == 0 and self.step and absurd_weights(self.model.params) is None:
-                self.kept.keep(self.step, None)
-            self._emit(Stopped(self.step, f"interrupted at step {self.step}", False, self.path))
-            raise
+            with listening() as self.signals, computing(), np.errstate(over="ignore", invalid="ignore"):
+                try:
+                    self._loop()
+                except StopTraining as stop:
+                    self.course.early = " ".join(str(stop).split()) or "a callback has stopped it"
+                    self._evaluate_if_due()
+                self._checkpoint()
         finally:
             self.kept.restore()
-        finished = self._finished(time.perf_counter() - start)
-        self._emit(finished)
+        finished = conclusion(self)
+        self.emit(finished)
         return finished
 
     def _loop(self) -> None:
-        for epoch in range(self.plan.epochs):
-            self.epoch_loss = Mean()
-            for batch in self.material.train.epoch(epoch):
-                self._learn(batch, epoch)
-                if self.step % self.interval == 0 or self.step == self.steps:
-                    self._evaluate()
-                if self.step == self.steps:
-                    return
+        while True:
+            try:
+                self._between_updates()  # what a run was stopped before
+                while not self._is_done():
+                    self._epoch()
+                return
+            except RolledBack:
+                self.saved = None
 
-    def _learn(self, batch: Batch, epoch: int) -> None:
+    def _epoch(self) -> None:
+        """Go through the rest of an epoch."""
+        if self.course.batch == 0:
+            self.course.epoch_loss = Mean()
+        for batch in self.material.train.epoch(self.course.epoch, self.course.batch):
+            self._learn(batch)
+            self._between_updates()
+            if self._is_done():
+                return
+        self.course.epoch, self.course.batch = self.course.epoch + 1, 0
+
+    def _is_done(self) -> bool:
+        return self.course.step >= self.steps or self.course.early is not None
+
+    def _between_updates(self) -> None:
+        self._obey()
+        every = self.plan.checkpoint_every
+        evaluated = self._evaluate_if_due()
+        if self.course.step and (self.course.step % every == 0 if every else evaluated):
+            self._checkpoint()
+
+    # ------------------------------------------------------------ one update
+
+    def _learn(self, batch: Batch) -> None:
         start = time.perf_counter()
-        plan, model = self.plan, self.model
+        plan, model, course = self.plan, self.model, self.course
+        self.optimizer.lr = self._lr()
+        random = dict(self.random.state) if model.layers.stack.dropout.p else None
         result = model.bptt(
             batch.inputs,
             batch.targets,
-            truncation=plan.truncation,
+            truncation=plan.within_update,
             buffers=self.buffers,
             state=None if batch.fresh else self.state,
             reduction=plan.reduction,
             lengths=batch.lengths,
             training=True,
+            carry=batch.carry,
+            threads=plan.threads,
+            omega=decayed(plan.omega, course.step),
         )
         loss = result.loss if plan.reduction == "mean" else result.loss / result.targets
-        self._stop_if(absurd_loss(loss, model.vocab_size), self.step + 1)
-        if plan.clip is None:
-            found = ClipResult(global_norm(result.grads), clipped=False)
-        else:
-            found = plan.clip.apply(result.grads)
-        self._stop_if(absurd_gradient(found.norm, result.grads), self.step + 1)
-        lr = plan.optimizer.lr
-        plan.optimizer.step(model.params, result.grads)
+        wrong, found = absurd_loss(loss, model.vocab_size), None
+        if wrong is None:
+            found = self._clip(result.grads)
+            wrong = absurd_gradient(found.norm, result.grads)
+        norm = None if found is None else found.norm
+        jumped = norm is not None and self.watch.jumped(norm)
+        if (wrong or jumped) and not respond(self, batch, wrong, norm, random):
+            return
+        assert found is not None
+        self.optimizer.step(model.params, result.grads)
 
         self.state = result.state
-        self.step += 1
-        self.tokens += result.targets
-        self.last = self.step, loss
-        self.epoch_loss.add(loss, result.targets)
-        self.interval_loss.add(loss, result.targets)
+        self.watch.add(found.norm)
+        course.step += 1
+        course.batch += 1
+        course.tokens += result.targets
+        course.clipped += found.clipped
+        course.skipped_in_a_row = 0
+        course.last = course.step, loss
+        course.epoch_loss.add(loss, result.targets)
+        course.interval_loss.add(loss, result.targets)
+        if self.averaged is not None:
+            self.averaged.update(model.params)
         pace = self.pace
         pace.step(result.targets, time.perf_counter() - start)
-        self._emit(
+        self.emit(
             Step(
-                self.step,
+                course.step,
                 self.steps,
-                epoch + 1,
-                self.tokens,
+                course.epoch + 1,
+                course.tokens,
                 loss,
                 found.norm,
                 found.clipped,
-                lr,
+                self.optimizer.lr,
                 pace.tokens_per_second,
                 pace.seconds_left,
             )
         )
 
-    def _evaluate(self) -> None:
-        plan, val = self.plan, self.material.val
-        optimizer = plan.optimizer
-        self._stop_if(absurd_weights(self.model.params), self.step)
-        if val is None:
-            self.kept.keep(self.step, None)
-            optimizer.lr = plan.schedule.after_evaluation(optimizer.lr, self.interval_loss.value)
-            self.interval_loss = Mean()
-            return
-        start = time.perf_counter()
-        found = val.score(self.model, self.buffers)
-        self._stop_if(absurd_loss(found.loss, self.model.vocab_size, "the validation loss"), self.step)
-        before = self.kept.evaluation
-        best = before is None or found.loss < before.loss
-        if best:
-            self.kept.keep(self.step, found)
-        optimizer.lr = plan.schedule.after_evaluation(optimizer.lr, found.loss)
-        self.pace.evaluation(time.perf_counter() - start)
-        self._emit(
-            Evaluated(self.step, found.loss, found.perplexity, found.bits_per_char, best, optimizer.lr)
-        )
+    def _clip(self, grads: dict[str, Array]) -> ClipResult:
+        if self.plan.clip is None:
+            return ClipResult(global_norm(grads), clipped=False)
+        return self.plan.clip.apply(grads)
 
-    def _stop_if(self, wrong: str | None, step: int) -> None:
+    def _lr(self) -> float:
+        """The learning rate of the next update."""
+        factor = self.plan.schedule.factor(self.course.step, self.steps, self.steps_per_epoch)
+        return self.base_lr * factor * 0.5**self.course.rollbacks
+
+    # ------------------------------------------------------------ evaluations
+
+    def _evaluate_if_due(self) -> bool:
+        course = self.course
+        due = course.step % course.interval == 0 or self._is_done()
+        if not due or course.evaluated == course.step:
+            return False
+        self._require_sane(absurd_weights(self.model.params))
+        if self.material.val is None:
+            with self._averaged_weights():
+                self.kept.keep(course.step, None)
+            self.plan.schedule.evaluated(course.interval_loss.value)
+            course.interval_loss = Mean()
+            course.evaluated = course.step
+        else:
+            self._evaluate(self.material.val)
+        return True
+
+    def _evaluate(self, val: ScoredText) -> None:
+        plan, course = self.plan, self.course
+        start = time.perf_counter()
+        with self._averaged_weights():
+            found = val.score(self.model, self.buffers, self._obey)
+        self._require_sane(absurd_loss(found.loss, self.model.vocab_size, "the validation loss"))
+        best = self.kept.is_beaten_by(found)
+        if best:
+            with self._averaged_weights():
+                self.kept.keep(course.step, found)
+        course.worse = 0 if best else course.worse + 1
+        course.evaluated = course.step
+        plan.schedule.evaluated(found.loss)
+        if self.trigger is not None and self.trigger.evaluated(found.loss) and self.averaged is None:
+            self.averaged = AveragedWeights(self.model.params)
+        course.early = course.early or self._early()
+        self.pace.evaluation(time.perf_counter() - start)
+        self.emit(Evaluated(course.step, found.loss, found.perplexity, found.bits_per_char, best, self._lr()))
+
+    def _require_sane(self, wrong: str | None) -> None:
+        """Go back, or end training, where an evaluation shows that the updates before it have gone wrong."""
         if wrong is None:
             return
-        plan = self.plan
-        line = report(step, wrong, plan.optimizer.lr, describe_clip(plan.clip), self.last, str(self.kept))
-        self._emit(Stopped(self.step, line, True, self.path))
-        raise DivergedError(line)
+        step = self.course.step
+        line = report(step, wrong, self.plan, self.optimizer.lr, self.course.last, str(self.kept), None, None)
+        if not may_roll_back(self):
+            stop(self, line)
+        roll_back(self)
+        self.emit(IncidentMet(step, line, "rollback", None))
+        raise RolledBack
 
-    def _started(self) -> Started:
-        model, val = self.model, self.material.val
-        layers = f"{model.layers.num_layers} layers" if model.layers.num_layers > 1 else "1 layer"
-        return Started(
-            self.path,
-            self.material.name,
-            f"{model.settings['cell']}, {layers} of {model.layers.hidden_size}, vocabulary {model.vocab_size}",
-            model.num_params,
-            self.material.train.tokens,
-            val.tokens if val else 0,
-            self.steps,
-            self.steps_per_epoch,
-            val is not None and val.characters is not None,
-        )
+    def _early(self) -> str | None:
+        """Why training is to end here, if it is."""
+        course, patience = self.course, self.plan.patience
+        if patience is None or course.worse < patience or course.step >= self.steps:
+            return None
+        return f"no better evaluation in {course.worse}"
 
-    def _finished(self, seconds: float) -> Finished:
-        found = self.kept.evaluation
-        return Finished(
-            self.step,
-            self.tokens,
-            self.epoch_loss.value,
-            self.kept.step,
-            None if found is None else found.loss,
-            None if found is None else found.perplexity,
-            None if found is None else found.bits_per_char,
-            seconds,
-            self.pace.overall,
-            self.path,
-        )
+    @contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        """The model with the averaged weights, where there are any, while the block runs."""
+        if self.averaged is None or not self.averaged.count:
+            yield
+            return
+        present = {name: array.copy(order="K") for name, array in self.model.params.items()}
+        self.model.load_params(self.averaged.params)
+        try:
+            yield
+        finally:
+            self.model.load_params(present)
 
-    def _emit(self, event: Event) -> None:
-        for listener in self.listeners:
-            listener(event)
+    # ------------------------------------------------------------ stopping, and going on
 
+    def _obey(self) -> None:
+        """End training where a signal has asked for it; all that was done is kept."""
+        if self.signals.heard is None:
+            return
+        step = self.course.step
+        if self.kept.evaluation is None and step > self.kept.step and not absurd_weights(self.model.params):
+            self.kept.keep(step, None)  # better than those of the start
+        self._checkpoint()
+        self.emit(Stopped(step, f"interrupted at step {step}", False, self.path))
+        rest = ""
+        if self.path is not None:
+            go_on = f"throughtime train --resume --out {shlex.quote(str(self.path))}"
+            rest = f"; the run so far lies in {self.path}. Go on with: {go_on}"
+        raise Interrupted(f"interrupted at step {step}{rest}", self.signals.heard)
 
-class Mean:
-    """The mean of a loss over tokens."""
+    def last_good(self) -> Snapshot:
+        """The newest checkpoint that is whole."""
+        assert self.checkpoints is not None
+        found, damage = self.checkpoints.newest()
+        if found is None:
+            reason = damage[0] if damage else f"{self.checkpoints.directory} holds no checkpoint"
+            raise RunError(
+                f"{reason.partition(';')[0]}; expected one to go on from, and there is no other. Put a copy of one back, or "
+                "train again in another directory."
+            )
+        for line in damage:
+            self.emit(Noticed(f"{line.partition(';')[0]}: step {found.step} is gone on from instead."))
+        return found
 
-    def __init__(self) -> None:
-        self.total, self.tokens = 0.0, 0
+    def _checkpoint(self) -> None:
+        course = self.course
+        here = course.step, course.evaluated
+        if self.checkpoints is None or self.saved == here:
+            return
+        course.seconds = time.perf_counter() - self.started
+        path = self.checkpoints.save(take_snapshot(self), self.kept.step)
+        self.saved = here
+        self.emit(Checkpointed(course.step, path))
 
-    def add(self, loss: float, tokens: int) -> None:
-        self.total += loss * tokens
-        self.tokens += tokens
-
-    @property
-    def value(self) -> float:
-        return self.total / self.tokens if self.tokens else float("nan")
+    def emit(self, event: Event) -> None:
+        self.metrics(event)
+        self.tell(event)

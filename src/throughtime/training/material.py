@@ -1,17 +1,16 @@
 """A corpus made ready to learn from: batches of its first part, and its last part to be scored."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from throughtime.data.batch import Ids
 from throughtime.data.corpus import Corpus, split
-from throughtime.data.sentences import SentenceBatches
+from throughtime.data.progress import OnProgress
+from throughtime.data.sentence_batches import SentenceBatches, Sentences
 from throughtime.data.streams import StreamBatches
 from throughtime.data.tokenizer import Tokenizer
-from throughtime.training.evaluate import ScoredText, require_ids, text_parts
+from throughtime.data.tokens import Tokens
+from throughtime.machine.arrays import Array
+from throughtime.training.evaluate import ScoredText, require_ids, tokens_of
 from throughtime.training.plan import Plan
 
 
@@ -37,42 +36,50 @@ class Material:
     record: dict[str, Any]
 
 
-def prepare(corpus: Corpus | str | Any, tokenizer: Tokenizer | None, vocab_size: int, plan: Plan) -> Material:
+def prepare(
+    corpus: Corpus | str | Tokens | Any,
+    tokenizer: Tokenizer | None,
+    vocab_size: int,
+    plan: Plan,
+    on_progress: OnProgress | None = None,
+) -> Material:
     """Encode a corpus, part it by position, and batch it.
+
+    Its tokens are never copied as a whole: those of files are mapped from a cache on disk, an array is used as it is.
 
     Raises
     ------
     TextError, TokenError, ArgumentError
         The corpus is too short for its batches, or cannot be read with this tokenizer by this model.
     """
-    if isinstance(corpus, str):
-        corpus = Corpus("the text", corpus)
-    parts = text_parts(corpus, tokenizer, plan.by)
-    for ids in parts:
-        require_ids(ids, vocab_size)
-    val: list[Ids]
+    tokens = tokens_of(corpus, tokenizer, plan.by, on_progress)
+    require_ids(tokens.ids, vocab_size)
+    part = tokens.part
+    val: Array | Sentences
     batches: StreamBatches | SentenceBatches
-    if plan.seq_len is None:
-        train, val = split(parts, plan.val_fraction, least=1, what="sentences")
+    if isinstance(part, Sentences):
+        train, val = split(part, plan.val_fraction, least=1, what="sentences")
         batches = SentenceBatches(train, plan.batch_size, plan.seed)
     else:
-        (ids,) = parts
-        first, last = split(range(len(ids)), plan.val_fraction)
-        val = [ids[last.start :]] if last else []
+        assert plan.seq_len is not None  # as ever by stream
+        first, last = split(range(len(part)), plan.val_fraction)
+        val = part[last.start :] if last else part[:0]
         batches = StreamBatches(
-            ids[: first.stop], plan.batch_size, plan.seq_len, name="the training part of the text"
+            part[: first.stop],
+            plan.batch_size,
+            plan.seq_len,
+            plan.look_back,
+            name="the training part of the text",
         )
-    scored = ScoredText(val, tokenizer, plan.by) if val else None
-    is_text = isinstance(corpus, Corpus)
-    name = corpus.name if is_text else "token ids"
+    scored = ScoredText(val, tokenizer) if len(val) else None
     record = {
-        "name": name,
-        "sha256": corpus.sha256
-        if is_text
-        else hashlib.sha256(np.asarray(parts[0], "<i4").tobytes()).hexdigest(),
-        "tokens": sum(map(len, parts)),
-        "unknown": 0 if tokenizer is None else sum(map(tokenizer.count_unknown, parts)),
+        "name": tokens.name,
+        "sha256": tokens.sha256,
+        "tokens_key": tokens.key,
+        "tokens": len(tokens.ids),
+        "unknown": tokens.unknown,
         "train_predictions": batches.tokens,
+        "steps_per_epoch": len(batches),
         "val_predictions": scored.tokens if scored else 0,
     }
-    return Material(name, batches, scored, record)
+    return Material(tokens.name, batches, scored, record)

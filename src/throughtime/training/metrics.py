@@ -2,21 +2,24 @@
 
 import json
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from throughtime.errors import RunError
-from throughtime.training.events import Evaluated, Event, Record, Step, Stopped
+from throughtime.training.events import Evaluated, Event, IncidentMet, Record, Step, Stopped
 
 
 class Metrics:
-    """Collects the records of steps, evaluations and an early stop.
+    """Collects the records of a run.
 
     Parameters
     ----------
     path : Path or None
-        The file, which must not exist; None keeps the records in memory alone.
+        The file, which is made if it is missing; None keeps the records in memory alone.
 
     Attributes
     ----------
@@ -26,7 +29,8 @@ class Metrics:
 
     def __init__(self, path: Path | None) -> None:
         self.records: list[Record] = []
-        self._file = None if path is None else path.open("x", encoding="utf-8", buffering=1)  # line by line
+        self._path = path
+        self._file = None if path is None else path.open("ab")
 
     def __enter__(self) -> "Metrics":
         return self
@@ -35,16 +39,47 @@ class Metrics:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # of a full disk, which has been told by then
+                self._file.close()
 
     def __call__(self, event: Event) -> None:
         """Take account of an event."""
-        if not isinstance(event, Step | Evaluated | Stopped):
+        if not isinstance(event, Step | Evaluated | IncidentMet | Stopped):
             return
         record = event.record()
         self.records.append(record)
         if self._file is not None:
-            self._file.write(to_json(record) + "\n")
+            with self._named():
+                self._file.write((to_json(record) + "\n").encode())
+                self._file.flush()  # so that whoever follows the file sees each line at once
+
+    def mark(self) -> int:
+        """The bytes written so far, all of them on the disk: what `cut` goes back to."""
+        if self._file is None:
+            return len(self.records)
+        with self._named():
+            os.fsync(self._file.fileno())
+            return self._file.tell()
+
+    def cut(self, mark: int) -> None:
+        """Forget all that was written after a mark, in this process or an earlier one."""
+        if self._file is None or self._path is None:
+            del self.records[mark:]
+            return
+        with self._named():
+            whole = self._path.read_bytes()[:mark]
+            # Where the power has failed, the file may be shorter than it was at the mark, and end within a line.
+            self._file.truncate(whole.rfind(b"\n") + 1)
+            self._file.seek(0, os.SEEK_END)
+        self.records[:] = read_metrics(self._path)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Python does not say which file could not be written."""
+        try:
+            yield
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, str(self._path)) from error
 
 
 def read_metrics(path: Path) -> list[Record]:

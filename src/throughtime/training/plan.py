@@ -1,7 +1,7 @@
 """The settings of a training run, checked together before anything is read or written."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,11 @@ import numpy as np
 from throughtime.errors import ArgumentError
 from throughtime.initial import generator
 from throughtime.networks.validation import require_count
-from throughtime.optim import Clip, ClipNorm, ClipValue, Constant, HalveOnRise, Optimizer, Schedule
+from throughtime.optim import Adam, Clip, Constant, Optimizer, Schedule
 from throughtime.training.evaluate import By, require_by
-from throughtime.truncation import Chunk, Full, Truncation
+from throughtime.training.events import Action
+from throughtime.training.records import clip_record, optimizer_record
+from throughtime.truncation import Chunk, Full, Truncation, require_truncation
 
 DEFAULT_SEQ_LEN = 50
 # About so many evaluations a run, but never so often that they cost more than a tenth of it: going forward over a
@@ -21,14 +23,22 @@ _SHARE = 0.1
 _FORWARD = 1 / 3
 
 
-@dataclass(frozen=True)
+ON_INCIDENT: tuple[Action, ...] = ("stop", "skip", "rollback")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a model is trained; the attributes are `fit`'s arguments, with nothing left open.
+    """How a model is trained: `fit`'s arguments, checked, with nothing left open.
 
     Attributes
     ----------
     seq_len : int or None
-        Steps per update; None where each sentence is taken whole.
+        New steps per update; None where each sentence is taken whole.
+
+    Raises
+    ------
+    ArgumentError
+        A setting is out of range, or two contradict each other.
     """
 
     optimizer: Optimizer
@@ -42,8 +52,84 @@ class Plan:
     max_steps: int | None
     val_fraction: float
     eval_every: int | None
+    patience: int | None
+    average: int | None
+    omega: float
     reduction: str
     seed: int
+    checkpoint_every: int | None
+    keep_checkpoints: int
+    on_incident: Action
+    threads: int
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        optimizer: Optimizer | None,
+        truncation: Truncation | None,
+        schedule: Schedule | None,
+        **others: Any,
+    ) -> "Plan":
+        """The plan for `fit`'s arguments, what was left open settled."""
+        require_by(others["by"])
+        if others["seq_len"] is not None:
+            require_count("seq_len", others["seq_len"])
+        if truncation is not None:
+            require_truncation(truncation)
+        truncation, others["seq_len"] = _reach(truncation, others["seq_len"], others["by"])
+        return cls(
+            optimizer=Adam(2e-3) if optimizer is None else optimizer,
+            truncation=truncation,
+            schedule=Constant() if schedule is None else schedule,
+            **others,
+        )
+
+    def __post_init__(self) -> None:
+        _require("optimizer", self.optimizer, Optimizer, "an Optimizer", "Pass one such as Adam(2e-3).")
+        if self.clip is not None:
+            _require("clip", self.clip, Clip, "a clip or None", "Pass one such as ClipNorm(1.0).")
+        _require("schedule", self.schedule, Schedule, "a schedule or None", "Pass one such as HalveOnRise().")
+        _require_choice("reduction", self.reduction, ("mean", "sum"), "Use 'sum' for the article's.")
+        _require_choice(
+            "on_incident",
+            self.on_incident,
+            ON_INCIDENT,
+            "Use 'rollback' to go on with half the learning rate.",
+        )
+        _require_number("val_fraction", self.val_fraction, "from 0 to below 1. Pass 0 to hold out nothing")
+        _require_number("omega", self.omega, "of at least 0. Pass 0 for none")
+        if not 0 <= self.omega < math.inf:
+            raise ArgumentError(
+                f"omega={self.omega!r} found; expected a finite number of at least 0. Pass 0 for none."
+            )
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer):
+            raise ArgumentError(f"seed {self.seed!r} found; expected an int of at least 0. Pass seed=0.")
+        generator(self.seed)
+        for name in ("batch_size", "epochs", "keep_checkpoints", "threads"):
+            require_count(name, getattr(self, name))
+        for name in ("max_steps", "eval_every", "checkpoint_every", "patience", "average"):
+            if getattr(self, name) is not None:
+                require_count(name, getattr(self, name))
+        if self.val_fraction == 0:
+            for name in ("patience", "average"):
+                if getattr(self, name) is not None:
+                    raise ArgumentError(
+                        f"{name}={getattr(self, name)} found with val_fraction=0; expected a validation text, which it "
+                        "goes by. Hold out a share such as 0.1."
+                    )
+
+    @property
+    def look_back(self) -> int:
+        """Steps before the new ones that an update runs again."""
+        if self.by == "stream" and isinstance(self.truncation, Chunk):
+            return self.truncation.k2 - self.truncation.k1
+        return 0
+
+    @property
+    def within_update(self) -> Truncation:
+        """The truncation of one update's steps: a stream's chunks have become its updates."""
+        return Full() if self.by == "stream" and isinstance(self.truncation, Chunk) else self.truncation
 
     def steps(self, steps_per_epoch: int) -> int:
         """How many updates are planned."""
@@ -61,94 +147,32 @@ class Plan:
 
     def record(self) -> dict[str, Any]:
         """Everything, fit for JSON."""
-        return {
-            "by": self.by,
-            "batch_size": self.batch_size,
-            "seq_len": self.seq_len,
+        spelled = {
             "truncation": str(self.truncation),
-            "reduction": self.reduction,
-            "optimizer": {"name": self.optimizer.name, **self.optimizer.settings()},
-            "schedule": describe_schedule(self.schedule),
-            "clip": describe_clip(self.clip),
-            "epochs": self.epochs,
-            "max_steps": self.max_steps,
-            "val_fraction": self.val_fraction,
-            "eval_every": self.eval_every,
-            "seed": self.seed,
+            "optimizer": optimizer_record(self.optimizer),
+            "schedule": str(self.schedule),
+            "clip": clip_record(self.clip),
         }
+        return {each.name: spelled.get(each.name, getattr(self, each.name)) for each in fields(self)}
 
 
-def make_plan(
-    optimizer: Optimizer,
-    truncation: Truncation | None,
-    clip: Clip | None,
-    schedule: Schedule | None,
-    by: By,
-    batch_size: int,
-    seq_len: int | None,
-    epochs: int,
-    max_steps: int | None,
-    val_fraction: float,
-    eval_every: int | None,
-    reduction: str,
-    seed: int,
-) -> Plan:
-    """Check `fit`'s settings, and settle what was left open.
+def _require(name: str, value: Any, kind: type, expected: str, remedy: str) -> None:
+    if isinstance(value, type) or not isinstance(value, kind):
+        raise ArgumentError(f"{name} {value!r} found; expected {expected}. {remedy}")
 
-    Raises
-    ------
-    ArgumentError
-        A setting is out of range, or two contradict each other.
-    """
-    if not isinstance(optimizer, Optimizer):
-        raise ArgumentError(
-            f"optimizer {optimizer!r} found; expected an Optimizer. Pass one such as Adam(2e-3)."
-        )
-    if truncation is not None and not hasattr(truncation, "segments"):
-        raise ArgumentError(
-            f"truncation {truncation!r} found; expected a truncation. Pass Full(), Window(k) or Chunk(k)."
-        )
-    if clip is not None and not hasattr(clip, "apply"):
-        raise ArgumentError(f"clip {clip!r} found; expected a clip or None. Pass ClipNorm({clip!r}).")
-    if reduction not in ("mean", "sum"):
-        raise ArgumentError(
-            f"reduction {reduction!r} found; expected 'mean' or 'sum'. Use 'sum' for the article's."
-        )
-    if schedule is not None and not hasattr(schedule, "after_evaluation"):
-        raise ArgumentError(
-            f"schedule {schedule!r} found; expected a schedule or None. Pass throughtime.optim.HalveOnRise()."
-        )
-    if isinstance(val_fraction, bool) or not isinstance(val_fraction, int | float | np.integer | np.floating):
-        raise ArgumentError(
-            f"val_fraction {val_fraction!r} found; expected a number from 0 to below 1. Pass 0 to hold out nothing."
-        )
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise ArgumentError(f"seed {seed!r} found; expected an int of at least 0. Pass seed=0.")
-    generator(seed)
-    require_by(by)
-    for name, value in (("max_steps", max_steps), ("eval_every", eval_every), ("seq_len", seq_len)):
-        if value is not None:
-            require_count(name, value)
-    truncation, seq_len = _reach(truncation, seq_len, by)
-    return Plan(
-        optimizer,
-        truncation,
-        clip,
-        schedule or Constant(),
-        by,
-        require_count("batch_size", batch_size),
-        seq_len,
-        require_count("epochs", epochs),
-        max_steps,
-        float(val_fraction),
-        eval_every,
-        reduction,
-        int(seed),
-    )
+
+def _require_choice(name: str, value: Any, choices: tuple[str, ...], remedy: str) -> None:
+    if value not in choices:
+        raise ArgumentError(f"{name} {value!r} found; expected one of {', '.join(choices)}. {remedy}")
+
+
+def _require_number(name: str, value: Any, expected: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise ArgumentError(f"{name} {value!r} found; expected a number {expected}.")
 
 
 def _reach(truncation: Truncation | None, seq_len: int | None, by: By) -> tuple[Truncation, int | None]:
-    """How far the gradient goes back, and how many steps an update sees."""
+    """How far the gradient goes back, and how many new steps an update sees."""
     if by == "sentence":
         if seq_len is not None:
             raise ArgumentError(
@@ -162,28 +186,6 @@ def _reach(truncation: Truncation | None, seq_len: int | None, by: By) -> tuple[
                 f"seq_len={seq_len} found with {truncation!r}; expected one of the two, as a chunk's length is the "
                 "number of steps per update. Leave seq_len out."
             )
-        return truncation, truncation.k
+        return truncation, truncation.k1
     seq_len = seq_len or DEFAULT_SEQ_LEN
     return truncation or Chunk(seq_len), seq_len
-
-
-def describe_clip(clip: Clip | None) -> str:
-    """A clip in a few words."""
-    match clip:
-        case None:
-            return "none"
-        case ClipNorm():
-            return f"norm {clip.theta:g}"
-        case ClipValue():
-            return f"value {clip.value:g}"
-    return type(clip).__name__
-
-
-def describe_schedule(schedule: Schedule) -> str:
-    """A schedule as the command line spells it."""
-    match schedule:
-        case Constant():
-            return "constant"
-        case HalveOnRise():
-            return "halve"
-    return type(schedule).__name__

@@ -1,6 +1,5 @@
 """A training run: the model, its tokenizer, its settings and its course, in memory and on disk."""
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +9,11 @@ from throughtime.cells.cell import Cell
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.errors import InputError, RunError
 from throughtime.networks.language_model import LanguageModel
-from throughtime.training.directory import CONFIG, METRICS, TOKENIZER, WEIGHTS
+from throughtime.training.directory import CONFIG, METRICS, TOKENIZER, WEIGHTS, load_config
 from throughtime.training.evaluate import By
 from throughtime.training.events import Finished, Record
 from throughtime.training.metrics import read_metrics
 from throughtime.training.weights import load_weights
-
-_REMEDY = "Name a directory that `throughtime train` has written."
 
 
 @dataclass(eq=False)
@@ -82,23 +79,8 @@ def load(path: str | os.PathLike[str], cell: Cell | None = None) -> Run:
         The directory is missing, is no run, lacks its model, or one of its files is damaged or fits the others not.
     """
     path = Path(path)
-    config = _read_config(path)
-    settings = dict(config["model"])
-    if cell is not None:
-        settings["cell"] = cell
-    try:
-        model = LanguageModel(**settings, seed=0)
-    except (
-        InputError,
-        TypeError,
-        ValueError,
-        MemoryError,
-    ) as error:  # the latter two from sizes beyond all bounds
-        reason = " ".join(str(error).split())
-        raise RunError(
-            f"{path / CONFIG} describes no model that can be made ({reason}); expected a model's settings. "
-            "If its cell is your own, pass load(path, cell=...)."
-        ) from None
+    config = load_config(path)
+    model = model_of(path, config, cell)
     load_weights(path / WEIGHTS, model)
     tokenizer = None
     if config["tokenizer"] is not None:
@@ -111,23 +93,27 @@ def load(path: str | os.PathLike[str], cell: Cell | None = None) -> Run:
     return Run(path, config, model, tokenizer)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    if not os.path.lexists(path):
-        raise RunError(f"{path} does not exist; expected a run directory. {_REMEDY}")
-    if not path.is_dir():
-        raise RunError(f"{path} is not a directory; expected a run directory. {_REMEDY}")
-    file = path / CONFIG
+def model_of(path: Path, config: dict[str, Any], cell: Cell | None) -> LanguageModel:
+    """The model that a run's settings describe, as it was before its first update.
+
+    Raises
+    ------
+    RunError
+        No such model can be made.
+    """
+    settings = dict(config["model"])
+    if cell is not None:
+        settings["cell"] = cell
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path} holds no {CONFIG}; expected a run directory. {_REMEDY}") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file} cannot be read ({error}); expected a run's settings. {_REMEDY}") from None
-    match config:
-        case {
-            "model": dict(),
-            "training": {"by": "stream" | "sentence"},
-            "tokenizer": None | {"unit": str()},
-        }:
-            return cast(dict[str, Any], config)
-    raise RunError(f"{file} is not a run's; expected settings as `throughtime train` writes them. {_REMEDY}")
+        return LanguageModel(**settings, seed=0)
+    except (
+        InputError,
+        TypeError,
+        ValueError,
+        MemoryError,
+    ) as error:  # the latter two from sizes beyond all bounds
+        reason = " ".join(str(error).split())
+        raise RunError(
+            f"{path / CONFIG} describes no model that can be made ({reason}); expected a model's settings. "
+            "If its cell is your own, pass load(path, cell=...)."
+        ) from None

@@ -1,0 +1,163 @@
+"""The options of `throughtime train`: each declared here, once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import typer
+
+from throughtime.cli.config import take_config
+
+
+def _panel(title: str) -> Callable[..., Any]:
+    """What declares an option of one group of the help text: what it does, its name if not the field's, its default."""
+
+    def declare(text: str, *names: str, default: str | bool = True, **more: Any) -> Any:
+        return typer.Option(*names, help=text, rich_help_panel=title, show_default=default, **more)
+
+    return declare
+
+
+_text, _model, _gradient, _update, _duration, _run = map(
+    _panel, ("Text", "Model", "Gradient", "Updates", "Duration", "Run")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What the command line says, or a file of --config, or the defaults."""
+
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILES|-]...",
+            help="Texts in UTF-8, also .gz, or directories of them; - for standard input. Without any: Python's help topics.",
+        ),
+    ] = None
+
+    unit: Annotated[
+        Literal["char", "word", "bpe"],
+        _text("What a token is: a character, a word, or a frequent run of bytes."),
+    ] = "char"
+    vocab_size: Annotated[int | None, _text("At most so many tokens.", default="all; 8000 words or bpe")] = (
+        None
+    )
+    by: Annotated[
+        Literal["stream", "sentence"],
+        _text("Read on from chunk to chunk, or each sentence as an example of its own."),
+    ] = "stream"
+    val_fraction: Annotated[float, _text("Share of the text's end that is held out.")] = 0.1
+
+    cell: Annotated[Literal["rnn", "lstm", "gru"], _model("The recurrent unit.")] = "lstm"
+    nonlinearity: Annotated[
+        Literal["tanh", "relu", "sigmoid"] | None, _model("Of the plain RNN.", default="tanh")
+    ] = None
+    hidden_size: Annotated[int, _model("Units of a layer.")] = 256
+    num_layers: Annotated[int, _model("Layers.")] = 1
+    input_: Annotated[
+        Literal["onehot", "embedding"] | None, _model("How tokens are read.", "--input", default="onehot")
+    ] = None
+    embedding_size: Annotated[int | None, _model("Of a learned embedding.", default="hidden size")] = None
+    tied: Annotated[bool, _model("Use the embedding as the readout, too.", "--tied")] = False
+    dropout: Annotated[float, _model("Probability of dropout between layers.")] = 0.0
+    init: Annotated[
+        str,
+        _model(
+            "How weights start: as PyTorch's, or as the article's; then, say, weight_hh=orthogonal,bias_f=1.",
+            metavar="[default|article][,TARGET=START]...",
+        ),
+    ] = "default"
+
+    batch_size: Annotated[int, _gradient("Streams or sentences side by side.")] = 32
+    seq_len: Annotated[int | None, _gradient("Steps per update, by stream.", default="50")] = None
+    truncation: Annotated[
+        str | None,
+        _gradient(
+            "How far back the gradient goes: all of the update's steps; K lags from each step; chunks of K; "
+            "or K2 steps for each K1 new ones.",
+            metavar="full|window:K|chunk:K|chunk:K1,K2",
+            default="chunk:50; full by sentence",
+        ),
+    ] = None
+    reduction: Annotated[
+        Literal["mean", "sum"], _gradient("Of the loss over an update: sum is the article's.")
+    ] = "mean"
+    omega: Annotated[
+        float,
+        _gradient("Weight of the penalty that holds the plain RNN's gradient up over time.", default="off"),
+    ] = 0.0
+    clip_norm: Annotated[
+        str | None,
+        _gradient(
+            "Scale a gradient down to this norm; auto: to a multiple of its running average.",
+            metavar="NORM|auto[:MULTIPLE]",
+            default="off",
+        ),
+    ] = None
+    clip_value: Annotated[
+        float | None, _gradient("Hold each entry of a gradient within +- this.", default="off")
+    ] = None
+    threads: Annotated[int, _gradient("Share a batch out among so many threads.")] = 1
+
+    optimizer: Annotated[
+        Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"], _update("The rule of an update.")
+    ] = "adam"
+    lr: Annotated[
+        float | None, _update("Learning rate.", default="adam, adamw, rmsprop 0.002; others 0.005")
+    ] = None
+    schedule: Annotated[
+        str,
+        _update(
+            "Of the learning rate: constant, halve (whenever the validation loss rises), exponential:0.95 (an epoch), "
+            "cosine or cosine:0.1 (down to that share), warmup:500 (updates).",
+            metavar="PART[,PART]...",
+        ),
+    ] = "constant"
+    average: Annotated[
+        int | None,
+        _update(
+            "Average the weights once N evaluations have brought no better one (NT-ASGD).",
+            metavar="N",
+            default="off",
+        ),
+    ] = None
+    on_incident: Annotated[
+        Literal["stop", "skip", "rollback"],
+        _update(
+            "Where the loss or the gradient explodes: stop; leave the update out; or go back to the last checkpoint "
+            "with half the learning rate."
+        ),
+    ] = "stop"
+    seed: Annotated[int, _update("The same seed gives the same run.")] = 0
+
+    epochs: Annotated[int, _duration("Times through the text.")] = 10
+    max_steps: Annotated[int | None, _duration("Stop after so many updates.", default="no limit")] = None
+    patience: Annotated[
+        int | None,
+        _duration("Stop after N evaluations without a better one.", metavar="N", default="no limit"),
+    ] = None
+    eval_every: Annotated[
+        int | None, _duration("Updates between evaluations.", default="about 20 evaluations")
+    ] = None
+
+    out: Annotated[str | None, _run("A new directory for the run.", metavar="RUN", default="under runs/")] = (
+        None
+    )
+    resume: Annotated[bool, _run("Go on where the run in --out stopped.", "--resume")] = False
+    config: Annotated[
+        str | None,
+        _run(
+            "Options from a TOML file, such as a run's options.toml; the command line's win.",
+            metavar="FILE",
+            default=False,
+            callback=take_config,
+            is_eager=True,  # the other options look their defaults up in it
+        ),
+    ] = None
+    checkpoint_every: Annotated[
+        int | None, _run("Updates between checkpoints.", default="with each evaluation")
+    ] = None
+    keep_checkpoints: Annotated[int, _run("How many checkpoints stay, the best one apart.")] = 3
+    tensorboard: Annotated[bool, _run("Event files in RUN/tensorboard.", "--tensorboard")] = False
+    quiet: Annotated[bool, _run("No progress.", "--quiet")] = False
+    as_json: Annotated[bool, _run("The result as one JSON object.", "--json")] = False

@@ -1,0 +1,175 @@
+"""What a token is: for each unit, how a vocabulary is taken from a text, and what its tokenizer.json looks like."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+
+from throughtime.data.blocks import Edge, between_characters, between_words, composed, recut
+from throughtime.errors import TextError
+from throughtime.machine.arrays import Array
+
+Unit: TypeAlias = Literal["char", "word", "bpe"]
+
+# The special tokens are plain entries of the vocabulary, not `added_tokens`, which the format would look for in every
+# text. So a text that spells out '<s>' gives '<', 's', '>': no piece that a pattern cuts is as long as a special, and
+# byte pairs are merged only within what GPT-2's pattern cuts, which parts letters from marks.
+UNKNOWN, START, END = SPECIALS = ("<unk>", "<s>", "</s>")
+UNKNOWN_ID, START_ID, END_ID = range(3)
+
+# One byte is one token at least, so that no text is ever unknown.
+LEAST_BPE = len(SPECIALS) + 256
+DEFAULT_BPE = 8000
+
+EDGES: dict[Unit, Edge] = {"char": between_characters, "word": between_words, "bpe": between_words}
+
+# What makes one token. A word keeps its inner apostrophes and hyphens, a number its points and commas; anything else
+# that is not white space stands alone, an emoji with all that belongs to it (\X, a grapheme cluster).
+_CHAR = r"[\s\S]"
+_WORD = r"\w+(?:['’‐‑-]\w+|(?<=\d)[.,](?=\d)\w+)*|(?!\s)\X"
+
+
+def learn(blocks: Iterable[str], unit: Unit, vocab_size: int | None) -> tokenizers.Tokenizer:
+    """The tokenizer whose vocabulary is taken from a text.
+
+    Parameters
+    ----------
+    blocks : iterable of str
+        The text, cut anywhere.
+    unit, vocab_size
+        As `Tokenizer.train` has them.
+
+    Raises
+    ------
+    TextError
+        The text has no token, or is not Unicode.
+    """
+    text = composed(recut(blocks, EDGES[unit]))
+    if unit == "bpe":
+        return _learn_bpe(text, vocab_size or DEFAULT_BPE)
+    pattern = _CHAR if unit == "char" else _WORD
+    cut = pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="removed", invert=True)
+    count = _count_characters(text) if unit == "char" else _count_words(text, cut)
+    if not count:
+        raise TextError(f"the text has 0 {unit}s; expected at least 1. Give another text.")
+    ranked = sorted(count, key=lambda token: (-count[token], token))
+    kept = ranked if vocab_size is None else ranked[: vocab_size - len(SPECIALS)]
+    vocabulary = {token: i for i, token in enumerate([*SPECIALS, *kept])}
+    backend = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    backend.normalizer = normalizers.NFC()
+    backend.pre_tokenizer = cut
+    if unit == "char":
+        backend.decoder = decoders.Fuse()
+    return backend
+
+
+def unit_of(file: dict[str, Any]) -> Unit | None:
+    """The unit of a tokenizer.json, known by its pattern; None if it does not work as those of `learn` do."""
+    unit: Unit
+    match file:
+        case {
+            "truncation": None,
+            "padding": None,
+            "added_tokens": [],
+            "normalizer": {"type": "NFC"},
+            "pre_tokenizer": {
+                "type": "Split",
+                "pattern": {"Regex": pattern},
+                "behavior": "Removed",
+                "invert": True,
+            },
+            "model": {"type": "WordLevel", "vocab": dict(vocabulary), "unk_token": "<unk>"},
+        }:
+            unit = "char" if pattern == _CHAR else "word"
+        case {
+            "truncation": None,
+            "padding": None,
+            "added_tokens": [],
+            "normalizer": {"type": "NFC"},
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+            "model": {
+                "type": "BPE",
+                "dropout": None,
+                "unk_token": None,
+                "continuing_subword_prefix": None,
+                "end_of_word_suffix": None,
+                "byte_fallback": False,
+                "ignore_merges": False,
+                "vocab": dict(vocabulary),
+            },
+        }:
+            unit = "bpe"
+        case _:
+            return None
+    if sorted(vocabulary.values()) != list(range(len(vocabulary))) or not vocabulary.keys() >= set(SPECIALS):
+        return None
+    plain = vocabulary.keys() - set(SPECIALS)
+    if unit == "char" and any(len(token) != 1 for token in plain):
+        return None
+    if unit == "bpe" and not (
+        plain >= BYTE_OF.keys() and all(BYTE_OF.keys() >= set(token) for token in plain)
+    ):
+        return None
+    return unit
+
+
+def code_points(text: str) -> Array:
+    """The code points of a text: uint32 array."""
+    return np.frombuffer(text.encode("utf-32-le"), np.dtype("<u4"))
+
+
+def _byte_letters() -> dict[str, int]:
+    """The letters in which GPT-2 writes bytes (Radford et al. 2019), as the format does.
+
+    A byte that Latin-1 prints is that letter; the others, in order, are those from U+0100 on.
+    """
+    printed = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printed]
+    letters = {chr(byte): byte for byte in printed}
+    return letters | {chr(0x100 + i): byte for i, byte in enumerate(others)}
+
+
+BYTE_OF = _byte_letters()
+
+
+def _count_characters(text: Iterable[str]) -> dict[str, int]:
+    counts = np.zeros(0x110000, np.int64)
+    for block in text:
+        found = np.bincount(code_points(block))
+        counts[: len(found)] += found
+    return {chr(code): int(counts[code]) for code in np.flatnonzero(counts)}
+
+
+def _count_words(text: Iterable[str], cut: pre_tokenizers.Split) -> Counter[str]:
+    return Counter(word for block in text for word, _ in cut.pre_tokenize_str(block))
+
+
+def _learn_bpe(text: Iterator[str], vocab_size: int) -> tokenizers.Tokenizer:
+    backend = tokenizers.Tokenizer(models.BPE())
+    backend.normalizer = normalizers.NFC()
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(SPECIALS),
+        initial_alphabet=sorted(BYTE_OF),
+        show_progress=False,
+    )
+    read = 0
+
+    def measured() -> Iterator[str]:
+        nonlocal read
+        for block in text:
+            read += len(block)
+            yield block
+
+    backend.train_from_iterator(measured(), trainer)
+    if not read:
+        raise TextError("the text has 0 characters; expected at least 1. Give another text.")
+    file = json.loads(backend.to_str())
+    file["added_tokens"] = []
+    return tokenizers.Tokenizer.from_str(json.dumps(file))

@@ -1,0 +1,79 @@
+"""Where a run stands, apart from its arrays."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Mean:
+    """The mean of a loss over tokens."""
+
+    total: float = 0.0
+    tokens: int = 0
+
+    def add(self, loss: float, tokens: int) -> None:
+        """Take account of a loss per token."""
+        self.total += loss * tokens
+        self.tokens += tokens
+
+    @property
+    def value(self) -> float:
+        """NaN before the first token."""
+        return self.total / self.tokens if self.tokens else float("nan")
+
+
+@dataclass
+class Course:
+    """All that changes from update to update and is no array, fit for JSON.
+
+    Attributes
+    ----------
+    interval : int
+        Updates from one evaluation to the next.
+    step, tokens : int
+        Updates made, and predictions learned from.
+    epoch, batch : int
+        Which batch comes next, in which epoch; both counted from 0.
+    evaluated : int
+        The step at which the last evaluation was made.
+    worse : int
+        How many evaluations in a row have not been the best.
+    clipped, skipped, skipped_in_a_row, incidents, rollbacks : int
+        How many updates were clipped, were left out, and went wrong in any way; how often training went back to a
+        checkpoint.
+    last : (int, float) or None
+        The last update, and its loss in nats per token.
+    early : str or None
+        Why training is to end before its last planned update.
+    seconds : float
+        Spent so far, in all the times that the run was taken up.
+    """
+
+    interval: int
+    step: int = 0
+    tokens: int = 0
+    epoch: int = 0
+    batch: int = 0
+    evaluated: int = 0
+    worse: int = 0
+    clipped: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    incidents: int = 0
+    rollbacks: int = 0
+    last: tuple[int, float] | None = None
+    early: str | None = None
+    seconds: float = 0.0
+    epoch_loss: Mean = field(default_factory=Mean)
+    interval_loss: Mean = field(default_factory=Mean)
+
+    def record(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, record: dict[str, Any]) -> "Course":
+        """What `record` gave."""
+        means = {name: Mean(**record[name]) for name in ("epoch_loss", "interval_loss")}
+        last = None if record["last"] is None else tuple(record["last"])
+        return cls(**{**record, **means, "last": last})

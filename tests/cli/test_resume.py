@@ -1,0 +1,126 @@
+import json
+import os
+import signal
+
+import pytest
+from tests.cli.conftest import SMALL
+
+from throughtime.networks.language_model import LanguageModel
+
+OPTIONS = ["--max-steps", "12", "--eval-every", "4", "--cell", "gru", "--clip-norm", "auto", *SMALL]
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Send this process a signal during an update."""
+
+    def arrange(number: int, sent: signal.Signals = signal.SIGINT) -> None:
+        original, calls = LanguageModel.bptt, []
+
+        def stopped(self, *arguments, **options):
+            calls.append(1)
+            if len(calls) == number:
+                os.kill(os.getpid(), sent)
+            return original(self, *arguments, **options)
+
+        monkeypatch.setattr(LanguageModel, "bptt", stopped)
+
+    return arrange
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_train_interrupted_says_how_to_go_on(sent, code, cli, corpus, stop_at):
+    stop_at(6, sent)
+    result = cli("train", corpus, "--out", "my run", "--quiet", *OPTIONS)
+    go_on = "throughtime train --resume --out 'my run'"
+    line = f"throughtime: interrupted at step 6; the run so far lies in my run. Go on with: {go_on}\n"
+    assert result == (code, "", line)
+    assert cli("generate", "my run", "--length", 5).code == 0
+
+
+def test_train_interrupted_before_it_began_names_no_run(cli, corpus, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("throughtime.training.fit.prepare", interrupted)
+    result = cli("train", corpus, "--out", "run", "--quiet", *SMALL)
+    assert result == (130, "", "throughtime: interrupted\n")
+
+
+@pytest.mark.parametrize("files", [[], ["text.txt"]], ids=["the run's files", "files given"])
+def test_a_resumed_run_ends_as_one_never_stopped(files, cli, corpus, stop_at, tmp_path):
+    whole = cli("train", corpus, "--out", "whole", "--json", *OPTIONS)
+    stop_at(6)
+    assert cli("train", corpus, "--out", "run", *OPTIONS).code == 130
+    result = cli("train", *files, "--resume", "--out", "run", "--json")
+    assert result.code == 0
+    assert "going on after step 6" in result.err
+    one, two = json.loads(whole.out), json.loads(result.out)
+    assert two["resumed_step"] == 6
+    for name in ("steps", "tokens", "train_loss", "val_loss", "best_step", "clipped_share"):
+        assert one[name] == two[name], name
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "run")]
+    assert weights[0] == weights[1]
+
+
+def test_a_finished_run_goes_on_for_longer(cli, corpus, tmp_path):
+    assert cli("train", corpus, "--out", "run", *OPTIONS).code == 0
+    before = (tmp_path / "run" / "options.toml").read_bytes()
+    found = json.loads(cli("train", "--resume", "--out", "run", "--max-steps", 15, "--json").out)
+    assert (found["resumed_step"], found["steps"]) == (12, 15)
+    assert (tmp_path / "run" / "options.toml").read_bytes() != before
+    assert "max-steps = 15" in (tmp_path / "run" / "options.toml").read_text(encoding="utf-8")
+
+
+def test_a_resumed_run_goes_on_in_its_tensorboard(cli, corpus, tmp_path):
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX: pip install 'throughtime[tensorboard]'")
+    assert cli("train", corpus, "--out", "run", "--tensorboard", *OPTIONS).code == 0
+    assert cli("train", "--resume", "--out", "run", "--max-steps", 13).code == 0
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        (["--lr", "0.1"], "--lr"),
+        (["--json", "--hidden-size", "8"], "--hidden-size"),
+        (["--input", "onehot"], "--input"),
+        (["--tied"], "--tied"),
+        (["--seed", "0"], "--seed"),  # its default, and still said
+    ],
+)
+def test_resume_refuses_settings_that_the_run_has(option, named, cli, trained):
+    result = cli("train", "--resume", "--out", trained, *option)
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert (
+        f"{named} found with --resume; expected none but --checkpoint-every, --epochs, --keep-checkpoints, "
+        "--max-steps, --on-incident, --patience, --threads, as the run has its settings." in result.err
+    )
+
+
+def test_resume_refuses_a_configuration(cli, trained, tmp_path):
+    (tmp_path / "my.toml").write_text("lr = 1.0")
+    assert (
+        "--config found with --resume"
+        in cli("train", "--resume", "--out", trained, "--config", "my.toml").err
+    )
+
+
+def test_resume_without_a_run_is_refused(cli, tmp_path):
+    alone = cli("train", "--resume")
+    assert alone == (
+        2, "", "throughtime: --resume found alone; expected the run to go on with. Add --out RUN.\n",
+    )  # fmt: skip
+    assert (
+        "nowhere does not exist; expected a run directory" in cli("train", "--resume", "--out", "nowhere").err
+    )
+    assert "holds no config.json; expected a run directory" in cli("train", "--resume", "--out", tmp_path).err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_with_another_text_is_refused(cli, trained, tmp_path):
+    (tmp_path / "other.txt").write_text("another text, and quite another one. " * 40, encoding="utf-8")
+    result = cli("train", "other.txt", "--resume", "--out", trained)
+    assert result.code == 2
+    assert "is not the text that" in result.err
