@@ -1,12 +1,17 @@
 import itertools
 import math
+import unicodedata
 
 import numpy as np
 import pytest
 
 import throughtime as tt
 from throughtime.data import split_sentences
-from throughtime.training.evaluate import Evaluation, perplexity
+from throughtime.data.cache import encode_corpus
+from throughtime.data.corpus import read
+from throughtime.machine.buffers import Buffers
+from throughtime.training import evaluate as evaluate_module
+from throughtime.training.evaluate import Evaluation, ScoredText, perplexity, require_ids
 
 
 def log_probabilities(model, ids: list[int], state=None) -> list[float]:
@@ -62,6 +67,55 @@ def test_evaluate_tells_bits_of_words_only_where_all_are_known(text):
     assert known.bits_per_char == pytest.approx(2 * known.loss / math.log(2) / len("cat ran"))
     unknown = tt.evaluate(model, tokenizer, "the dog ran")
     assert (unknown.unknown, unknown.bits_per_char) == (1, None)
+
+
+def test_evaluate_tells_bits_of_bpe_for_every_text(text):
+    tokenizer = tt.Tokenizer.train(text, unit="bpe", vocab_size=280)
+    model = tt.LanguageModel(tokenizer.vocab_size, 8, seed=0)
+    strange = "the 🇻🇳 cặt"
+    found = tt.evaluate(model, tokenizer, strange)
+    first = tokenizer.decode(tokenizer.encode(strange)[:1])
+    characters = len(unicodedata.normalize("NFC", strange)) - len(first)
+    assert found.unknown == 0
+    assert found.bits_per_char == pytest.approx(found.loss * found.tokens / math.log(2) / characters)
+
+
+@pytest.mark.parametrize("unit", ["char", "word", "bpe"])
+@pytest.mark.parametrize("by", ["stream", "sentence"])
+def test_evaluate_takes_files_as_their_text(by, unit, text, tmp_path):
+    tokenizer = tt.Tokenizer.train(text, unit, vocab_size=270)
+    model = tt.LanguageModel(tokenizer.vocab_size, 8, seed=0)
+    (tmp_path / "text.txt").write_text(text)
+    of_text = tt.evaluate(model, tokenizer, text, by)
+    of_file = tt.evaluate(model, tokenizer, read(tmp_path / "text.txt"), by)
+    again = tt.evaluate(model, tokenizer, read(tmp_path / "text.txt"), by)
+    assert of_file == again == of_text
+
+
+def test_evaluate_refuses_tokens_that_were_made_for_the_other_way(text, tokenizer, model):
+    tokens = encode_corpus(tt.Corpus("a text", text), tokenizer, "sentence")
+    assert tt.evaluate(model, tokenizer, tokens, "sentence") == tt.evaluate(
+        model, tokenizer, text, "sentence"
+    )
+    with pytest.raises(tt.ArgumentError, match="by='stream' found with the tokens of a text"):
+        tt.evaluate(model, tokenizer, tokens)
+
+
+def test_score_asks_before_each_batch_whether_to_go_on(text, tokenizer, model):
+    scored = ScoredText(tokenizer.encode(text), tokenizer)
+    asked = []
+    scored.score(model, Buffers(), lambda: asked.append(1))
+    assert len(asked) == len(scored.batches)
+
+
+def test_ids_are_checked_chunk_by_chunk(monkeypatch):
+    monkeypatch.setattr(evaluate_module, "CHUNK", 3)
+    ids = np.array([0, 1, 2, 3, 4, 5, 6, 7], np.uint8)
+    require_ids(ids, 8)
+    with pytest.raises(tt.TokenError, match="token 6 is 6; expected an id from 0 to 5"):
+        require_ids(ids, 6)
+    with pytest.raises(tt.TokenError, match="token 4 is -1"):
+        require_ids(np.array([0, 1, 2, 3, -1]), 6)
 
 
 def test_evaluate_takes_ids_and_a_corpus_alike(text, tokenizer, model):

@@ -176,6 +176,34 @@ def test_generate_joins_words_and_reads_unknown_ones_as_such():
     assert tt.generate(model, tokenizer, "oh dear ", length=2, temperature=0) == "oh dear yes yes"
 
 
+def test_generate_with_bpe_knows_every_prompt_and_joins_what_follows():
+    tokenizer = tt.Tokenizer.train("yes, yes yes " * 9, unit="bpe", vocab_size=270)
+    yes = next(token for token in tokenizer.tokens if token == "Ġyes")
+    model = constant_model(tokenizer, **{yes: 9})
+    prompt = "Ồ 🇻🇳 <s>"
+    assert tt.generate(model, tokenizer, prompt, length=2, temperature=0) == f"{prompt} yes yes"
+    assert tt.generate(model, tokenizer, length=1, temperature=0) == " yes"
+
+
+def test_generate_with_bpe_shows_characters_when_they_are_complete():
+    tokenizer = tt.Tokenizer.train("a", unit="bpe", vocab_size=259)
+    first, second = (tokenizer.tokens[tokenizer.bytes_of.index(content)] for content in (b"\xc3", b"\xa9"))
+    pieces = list(stream(constant_model(tokenizer, **{first: 9}), tokenizer, "a", 2, temperature=0))
+    assert "".join(pieces) == "a\ufffd\ufffd"
+    pieces = list(stream(constant_model(tokenizer, **{second: 9}), tokenizer, "é", 1, temperature=0))
+    assert "".join(pieces) == "é\ufffd"
+
+
+def test_generate_with_bpe_begins_as_at_a_new_line(monkeypatch):
+    tokenizer = tt.Tokenizer.train("a\nb\n", unit="bpe", vocab_size=259)
+    model = constant_model(tokenizer)
+    seen = []
+    original = model.step
+    monkeypatch.setattr(model, "step", lambda x, state: (seen.append(int(x[0])), original(x, state))[1])
+    tt.generate(model, tokenizer, length=1, seed=0)
+    assert tokenizer.bytes_of[seen[0]] == b"\n"
+
+
 def test_generate_refuses_another_model_s_tokenizer(trained):
     with pytest.raises(tt.ArgumentError, match="the tokenizer has"):
         tt.generate(trained.model, tt.Tokenizer.train("xyz"))

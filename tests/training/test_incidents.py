@@ -53,6 +53,7 @@ def test_a_saved_incident_is_loaded_as_it_was(incident, trained, tmp_path):
     for name in ("inputs", "targets", "state", "lengths"):
         assert (getattr(found, name) == getattr(incident, name)).all(), name
     assert found.reset is None
+    assert found.updates == 33  # 1233 had been made
     for part in ("params", "before"):
         for name, array in getattr(incident, part).items():
             assert (getattr(found, part)[name] == array).all(), name

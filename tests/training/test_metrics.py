@@ -39,8 +39,9 @@ def test_metrics_are_one_object_a_line_on_disk_at_once(tmp_path):
             "lr": 0.05,
         },
         {"step": 1, "stopped": "why"},
+        {"step": 1, "finished": None},
     ]
-    assert len(metrics.records) == 3
+    assert len(metrics.records) == 4
 
 
 def test_metrics_go_on_where_a_file_ends(tmp_path):

@@ -25,7 +25,6 @@ import platformdirs
 
 from throughtime.data.corpus import Corpus, FileCorpus
 from throughtime.data.progress import OnProgress
-from throughtime.data.sentence_batches import offsets_of
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.tokens import By, Tokens, pieces, smallest_dtype, tokens_in_memory
 from throughtime.errors import DamagedError, WorkFailed
@@ -159,45 +158,47 @@ def _write(
     # The sizes are known at the end only. Spaces behind a header belong to the format.
     room = len(_header(about, dtype, _LARGEST, _LARGEST))
     file.seek(room)
-    count = sentences = unknown = 0
-    with tempfile.TemporaryFile(dir=_directory_of(file)) as sizes:
+    count = unknown = 0
+    ends = 1  # where sentences end, and where the first begins
+    with tempfile.TemporaryFile(dir=_directory_of(file)) as offsets:
+        offsets.write(bytes(8))
         for ids in pieces(corpus, tokenizer, by, on_progress):
             file.write(ids.astype(dtype).tobytes())
             count += len(ids)
             unknown += tokenizer.count_unknown(ids)
             if by == "sentence":
-                sizes.write(len(ids).to_bytes(4, "little"))
-                sentences += 1
-        sizes.seek(0)
-        shutil.copyfileobj(sizes, file)
+                offsets.write(count.to_bytes(8, "little"))
+                ends += 1
+        if by == "sentence":
+            offsets.seek(0)
+            shutil.copyfileobj(offsets, file)
     about["unknown"] = unknown
-    header = _header(about, dtype, count, sentences if by == "sentence" else None)
+    header = _header(about, dtype, count, ends if by == "sentence" else None)
     file.seek(0)
     file.write((room - 8).to_bytes(8, "little") + header[8:].ljust(room - 8))
     seal(file)
     places = {"ids": Place(dtype.str, (count,), room)}
     if by == "sentence":
-        places["sizes"] = Place("<u4", (sentences,), room + count * dtype.itemsize)
+        places["offsets"] = Place("<i8", (ends,), room + count * dtype.itemsize)
     return _mapped(file, places, about)
 
 
-def _header(about: Any, dtype: np.dtype[Any], count: int, sentences: int | None) -> bytes:
+def _header(about: Any, dtype: np.dtype[Any], count: int, ends: int | None) -> bytes:
     """The beginning of a safetensors file: its length in 8 bytes, then JSON."""
     end = count * dtype.itemsize
     table: dict[str, Any] = {
         "__metadata__": metadata(about),
         "ids": {"dtype": _SAFETENSORS[dtype.name], "shape": [count], "data_offsets": [0, end]},
     }
-    if sentences is not None:
-        table["sizes"] = {"dtype": "U32", "shape": [sentences], "data_offsets": [end, end + 4 * sentences]}
+    if ends is not None:
+        table["offsets"] = {"dtype": "I64", "shape": [ends], "data_offsets": [end, end + 8 * ends]}
     content = json.dumps(table).encode()
     return len(content).to_bytes(8, "little") + content
 
 
 def _mapped(file: IO[bytes], places: dict[str, Place], about: Any) -> Tokens:
     ids = _map(file, places["ids"])
-    # Held in memory, as every epoch sorts the sentences by their sizes.
-    offsets = offsets_of(_map(file, places["sizes"])) if "sizes" in places else None
+    offsets = _map(file, places["offsets"]) if "offsets" in places else None
     return Tokens(about["name"], about["text_sha256"], ids, offsets, about["unknown"], about["key"])
 
 

@@ -108,6 +108,8 @@ class FileCorpus(Corpus):
         A blank line parts two of them.
     skipped : list of str
         Files of named directories that are no text, and are not read.
+    paths : list of str, or None
+        What `read` was given, absolute, to read the same again; None if that cannot be.
     on_progress : callable, optional
         Told while the files are read and checked, in bytes of the files.
 
@@ -122,10 +124,12 @@ class FileCorpus(Corpus):
         name: str,
         files: Sequence[TextFile],
         skipped: Sequence[str] = (),
+        paths: Sequence[str] | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:
         self.name = name
         self.skipped = tuple(skipped)
+        self.paths = None if paths is None else tuple(paths)
         self._files = tuple(files)
         report = Report(on_progress, "reading", sum(file.size for file in files))
         size, running = 0, hashlib.sha256()
@@ -242,7 +246,8 @@ def read(
             called.append(file.name)
             files.append(file)
     shown = called if len(called) <= _NAMES else [*called[: _NAMES - 1], f"{len(called) - _NAMES + 1} more"]
-    return FileCorpus(" + ".join(shown), files, skipped, on_progress)
+    again = None if "-" in names else [os.path.abspath(name) for name in names]
+    return FileCorpus(" + ".join(shown), files, skipped, again, on_progress)
 
 
 def split(items: Items, val_fraction: float, *, least: int = 2, what: str = "tokens") -> tuple[Items, Items]:

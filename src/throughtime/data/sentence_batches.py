@@ -13,11 +13,14 @@ from throughtime.errors import ArgumentError, TextError
 from throughtime.machine.arrays import Array
 from throughtime.targets import IGNORED
 
+# So many offsets are looked at together.
+_CHUNK = 1 << 20
+
 
 class Sentences(Sequence[Array]):
-    """The token ids of sentences, end to end in one array, which may be memory-mapped.
+    """The token ids of sentences, end to end in one array.
 
-    An index gives one sentence, a slice again Sentences; neither copies ids.
+    An index gives one sentence, a slice again Sentences; neither copies ids. Both arrays may be memory-mapped.
 
     Parameters
     ----------
@@ -49,8 +52,11 @@ class Sentences(Sequence[Array]):
 
     @property
     def sizes(self) -> Array:
-        """How many tokens each has: int64 array (S,)."""
-        return np.diff(self._offsets)
+        """How many tokens each has: uint32 array (S,)."""
+        sizes = np.empty(len(self), np.uint32)
+        for i in range(0, len(self), _CHUNK):
+            sizes[i : i + _CHUNK] = np.diff(self._offsets[i : i + _CHUNK + 1])
+        return sizes
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -141,7 +147,8 @@ class SentenceBatches:
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, counted from 0, from the batch `start` of its order on."""
-        order = np.arange(len(self._sentences))
+        # Some millions of sentences have their order in memory: four bytes for each.
+        order = np.arange(len(self._sentences), dtype=np.uint32)
         batches = np.arange(len(self))
         if self.seed is not None:
             rng = np.random.default_rng([self.seed, number])

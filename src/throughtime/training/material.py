@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from throughtime.data.corpus import Corpus, split
+from throughtime.data.corpus import Corpus, FileCorpus, split
 from throughtime.data.progress import OnProgress
 from throughtime.data.sentence_batches import SentenceBatches, Sentences
 from throughtime.data.streams import StreamBatches
@@ -75,6 +75,7 @@ def prepare(
     record = {
         "name": tokens.name,
         "sha256": tokens.sha256,
+        "files": list(corpus.paths) if isinstance(corpus, FileCorpus) and corpus.paths else None,
         "tokens_key": tokens.key,
         "tokens": len(tokens.ids),
         "unknown": tokens.unknown,

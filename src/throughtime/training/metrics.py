@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from throughtime.errors import RunError
-from throughtime.training.events import Evaluated, Event, IncidentMet, Record, Step, Stopped
+from throughtime.training.events import Evaluated, Event, Finished, IncidentMet, Record, Step, Stopped
 
 
 class Metrics:
@@ -44,9 +44,13 @@ class Metrics:
 
     def __call__(self, event: Event) -> None:
         """Take account of an event."""
-        if not isinstance(event, Step | Evaluated | IncidentMet | Stopped):
-            return
-        record = event.record()
+        match event:
+            case Step() | Evaluated() | IncidentMet() | Stopped():
+                record = event.record()
+            case Finished():  # its numbers can be had from the others
+                record = {"step": event.steps, "finished": event.early}
+            case _:
+                return
         self.records.append(record)
         if self._file is not None:
             with self._named():

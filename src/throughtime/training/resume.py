@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from throughtime.cells.cell import Cell
+from throughtime.data.cache import open_tokens
 from throughtime.data.corpus import Corpus, builtin, read
 from throughtime.data.tokenizer import Tokenizer
+from throughtime.data.tokens import Tokens
 from throughtime.errors import RunError
 from throughtime.training.directory import CONFIG, TOKENIZER, load_config
 from throughtime.training.events import Listener
@@ -73,11 +75,17 @@ def resume(
     return fit(model, corpus, tokenizer=tokenizer, out=path, resume=True, callbacks=callbacks, **settings)
 
 
-def _corpus_of(path: Path, record: dict[str, Any]) -> Corpus:
-    sources = record["sources"]
-    if sources is None:
-        raise RunError(
-            f"{path} was trained on {record['name']}, which cannot be read again; expected the same text. "
-            "Give it: resume(path, corpus)."
-        )
-    return read(sources) if sources else builtin()
+def _corpus_of(path: Path, record: dict[str, Any]) -> Corpus | Tokens:
+    """The text of a run: its tokens, where they were kept, or its files, read again."""
+    kept = None if record["tokens_key"] is None else open_tokens(record["tokens_key"])
+    if kept is not None:
+        return kept
+    if record["files"] is not None:
+        return read(record["files"])
+    topics = builtin()
+    if topics.sha256 == record["sha256"]:
+        return topics
+    raise RunError(
+        f"{path} was trained on {record['name']}, which cannot be read again; expected the same text. "
+        "Give it once more, from Python as resume(path, corpus)."
+    )

@@ -48,7 +48,7 @@ class Run:
 
     @property
     def history(self) -> list[Record]:
-        """The records of metrics.jsonl: a step has `loss`, an evaluation `val_loss`."""
+        """The records of metrics.jsonl: a step has `loss`, an evaluation `val_loss`, the end `finished`."""
         if self._history is None:
             self._history = [] if self.path is None else read_metrics(self.path / METRICS)
         return self._history
