@@ -17,6 +17,7 @@ from throughtime.data.progress import Progress
 from throughtime.machine import denormals
 from throughtime.machine.jit import COMPILING
 from throughtime.optim.schedule import HalveOnRise
+from throughtime.storage import load_sealed
 from throughtime.training.events import Evaluated, Event, Finished, Started, Step, Stopped
 
 QUICK: dict[str, Any] = {"batch_size": 4, "seq_len": 10, "epochs": 1}
@@ -332,29 +333,37 @@ def test_fit_interrupted_later_keeps_the_best_weights(text, tokenizer, model, tm
 
 
 def test_fit_interrupted_in_an_evaluation_makes_it_when_it_goes_on(text, tokenizer, tmp_path):
-    def fit(out, callbacks=(), resume=False):
+    def fit(out, interrupted_call=None, resume=False):
         model = tt.LanguageModel(tokenizer.vocab_size, 8, seed=0)
+        original, calls = model.evaluate_loss, []
+
+        def evaluate_loss(*arguments, **options):
+            calls.append(1)
+            if len(calls) == interrupted_call:
+                signal.raise_signal(signal.SIGTERM)
+            return original(*arguments, **options)
+
+        model.evaluate_loss = evaluate_loss
+        # At this rate averaging begins soon: while it is evaluated, the model has other weights than it trains.
         return tt.fit(
-            model,
-            text,
-            tokenizer=tokenizer,
-            out=out,
-            resume=resume,
-            callbacks=callbacks,
-            eval_every=4,
-            **QUICK,
-        )
+            model, text * 3, tokenizer=tokenizer, out=out, resume=resume, optimizer=tt.SGD(4.0), average=1, eval_every=4,
+            batch_size=4, seq_len=10, epochs=3,
+        )  # fmt: skip
 
     whole = fit(tmp_path / "whole")
-    # The signal comes after the step, so it is obeyed before the evaluation that is due.
+    assert any(name.startswith("averaged/") for name in newest_arrays(tmp_path / "whole"))
     with pytest.raises(tt.Interrupted):
-        fit(tmp_path / "run", interrupt_at(4))
+        fit(tmp_path / "run", 80)  # within the 27th evaluation
     run = fit(tmp_path / "run", resume=True)
 
     def losses_of(run):
         return [(record["step"], record.get("loss"), record.get("val_loss")) for record in run.history]
 
     assert losses_of(run) == losses_of(whole)
+
+
+def newest_arrays(run: Path):
+    return load_sealed(max((run / "checkpoints").iterdir()))[0]
 
 
 def test_a_second_signal_is_taken_at_its_word(text, tokenizer, model, tmp_path):

@@ -44,6 +44,10 @@ from throughtime.training.snapshots import restore, take_snapshot
 from throughtime.training.summary import conclusion, introduction
 
 
+class Heard(Exception):  # it is no error
+    """A signal has come, and everything is as it is between two updates."""
+
+
 class Training:
     """One run: what changes from update to update, and how.
 
@@ -119,6 +123,9 @@ class Training:
                     self.course.early = " ".join(str(stop).split()) or "a callback has stopped it"
                     self._evaluate_if_due()
                 self._checkpoint()
+        except Heard:
+            assert self.signals.heard is not None
+            raise self._interrupted(self.signals.heard) from None
         finally:
             self.kept.restore()
         finished = conclusion(self)
@@ -299,9 +306,12 @@ class Training:
     # ------------------------------------------------------------ stopping, and going on
 
     def _obey(self) -> None:
-        """End training where a signal has asked for it; all that was done is kept."""
-        if self.signals.heard is None:
-            return
+        """Leave the loop where a signal has asked for it."""
+        if self.signals.heard is not None:
+            raise Heard
+
+    def _interrupted(self, signal: int) -> Interrupted:
+        """All that was done is kept; what is raised says how to go on."""
         step = self.course.step
         if self.kept.evaluation is None and step > self.kept.step and not absurd_weights(self.model.params):
             self.kept.keep(step, None)  # better than those of the start
@@ -311,7 +321,7 @@ class Training:
         if self.path is not None:
             go_on = f"throughtime train --resume --out {shlex.quote(str(self.path))}"
             rest = f"; the run so far lies in {self.path}. Go on with: {go_on}"
-        raise Interrupted(f"interrupted at step {step}{rest}", self.signals.heard)
+        return Interrupted(f"interrupted at step {step}{rest}", signal)
 
     def last_good(self) -> Snapshot:
         """The newest checkpoint that is whole."""
