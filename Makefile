@@ -16,14 +16,14 @@ DEMO_WRITE := --prompt "The " --length 600 --temperature 0.5 --seed 1
 .DEFAULT_GOAL := help
 # Two installs into one environment at once would trip over each other.
 .NOTPARALLEL:
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test endurance check format bench clean
 
 help: ## list the targets
 	@echo "throughtime: recurrent networks trained by backpropagation through time"
 	@echo
-	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 	@echo
-	@echo "  PYTHON=/path/to/python3.11 chooses the interpreter; ARGS=... is handed on to pytest or the benchmarks."
+	@echo "  PYTHON=/path/to/python3.11 chooses the interpreter; ARGS=... is handed on to pytest, the benchmarks or endurance."
 
 demo: $(READY)-run ## train on the help texts of Python itself, then let the model write
 	@run=$(DEMO); n=1; \
@@ -50,6 +50,9 @@ test: $(READY)-suite $(READY)-oracle ## run every test, quick ones first, and ho
 	  echo "PyTorch is missing: the tests against it were skipped, and the coverage below is not judged."; \
 	  $(BIN)/python -m coverage report --fail-under=0; \
 	fi
+
+endurance: $(READY)-suite ## kill 200 trainings, damage 1000 files, fill disks: all must end in the same bits
+	$(BIN)/python -m tests.endurance --kills 200 --damages 1000 $(ARGS)
 
 check: $(READY)-lint ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -141,7 +141,7 @@ class Chunk:
             k2 = k1
         elif isinstance(k2, bool) or not isinstance(k2, int | np.integer) or k2 < k1:
             raise ArgumentError(
-                f"Chunk({k1!r}, {k2!r}) found; expected a whole number of at least {k1} after it, the steps looked back "
+                f"Chunk({k1!r}, {k2!r}) found; expected k2 to be a whole number of at least {k1}, the steps looked back "
                 f"over, the new ones included. Use Chunk({k1}) to look no further than these."
             )
         object.__setattr__(self, "k1", int(k1))

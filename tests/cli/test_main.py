@@ -3,7 +3,6 @@ import subprocess
 import sys
 import warnings
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 

@@ -72,6 +72,13 @@ def test_a_finished_run_goes_on_for_longer(cli, corpus, tmp_path):
     assert "max-steps = 15" in (tmp_path / "run" / "options.toml").read_text(encoding="utf-8")
 
 
+def test_a_finished_run_says_so_when_it_is_to_go_on(cli, corpus):
+    assert cli("train", corpus, "--out", "run", *OPTIONS).code == 0
+    result = cli("train", "--resume", "--out", "run")
+    line = "The run had come to its end, after 12 steps. To train longer, raise --epochs or --max-steps."
+    assert result.out.splitlines()[0] == line
+
+
 def test_a_resumed_run_goes_on_in_its_tensorboard(cli, corpus, tmp_path):
     pytest.importorskip("tensorboardX", reason="needs tensorboardX: pip install 'throughtime[tensorboard]'")
     assert cli("train", corpus, "--out", "run", "--tensorboard", *OPTIONS).code == 0

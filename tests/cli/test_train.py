@@ -278,7 +278,10 @@ def test_train_reads_directories_and_packed_files(cli, corpus, tmp_path):
     texts.mkdir()
     (texts / "a.txt").write_text(TEXT, encoding="utf-8")
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
-    assert cli("train", texts, "b.txt.gz", "--out", "run", "--max-steps", 1, *SMALL).code == 0
+    (texts / "picture.png").write_bytes(b"PNG\0\1")
+    result = cli("train", texts, "b.txt.gz", "--out", "run", "--max-steps", 1, *SMALL)
+    assert result.code == 0
+    assert result.err.startswith(f"left out, as no text: {texts / 'picture.png'}\n")
     assert configuration(tmp_path / "run")["corpus"]["name"] == "texts (1 file) + b.txt.gz"
 
 

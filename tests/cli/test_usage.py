@@ -17,7 +17,7 @@ ERRORS = {
     "no text": (["generate", "run", "--prompt"], "--prompt has no value; expected a value. See throughtime generate --help."),
     "a value too many": (["train", "--json=3"], "--json has a value; expected --json alone. See throughtime train --help."),
     "missing argument": (["eval"], "RUN is missing; expected a run directory of throughtime train. See throughtime eval --help."),
-    "missing second argument": (["eval", "run"], "FILE is missing; expected a text in UTF-8. See throughtime eval --help."),
+    "missing second argument": (["eval", "run"], "FILE is missing; expected a text in UTF-8, also .gz, or a directory of texts. See throughtime eval --help."),
     "an argument too many": (["eval", "a", "b", "c"], "'c' is too much; expected throughtime eval RUN FILE. See throughtime eval --help."),
     "two arguments too many": (["check", "a", "b"], "'a b' is too much; expected throughtime check. See throughtime check --help."),
 }  # fmt: skip

@@ -125,12 +125,12 @@ def test_every_damaged_byte_is_named_and_the_file_made_anew(
         file.write_bytes(
             content[:position] + bytes([content[position] ^ 1 << position % 8]) + content[position + 1 :]
         )
-        with pytest.warns(UserWarning, match=rf"{file.name} .*; expected .* made anew"):
+        with pytest.warns(UserWarning, match=rf"{file.name} .*; expected .* tokenised again"):
             assert open_tokens(str(made.key)) is None
         assert not file.exists()
     for cut in (0, 7, 100, len(content) - 1):
         file.write_bytes(content[:cut])
-        with pytest.warns(UserWarning, match="made anew"):
+        with pytest.warns(UserWarning, match="tokenised again"):
             assert_same(encode_corpus(corpus, tokenizer, by), made)
         assert file.read_bytes() == content
 

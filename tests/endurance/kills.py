@@ -11,9 +11,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,9 +136,9 @@ def live(place: Place, course: Course, rng: random.Random, reference: Path, seco
     """One run: stopped several times, then left to come to its end, then compared."""
     tally = Tally()
     for _ in range(_LIVES):
-        begun = (place.out / "config.json").exists()
+        begun = place.is_begun
         stop = _random_stop(rng, seconds, begun)
-        code, stderr = _stopped(place, course, stop)
+        code, stderr = stopped(place, course, stop)
         tally.counts["resumes" if begun else "starts"] += 1
         wrong = damaged(place.out) + _wrong(stop, code, stderr)
         tally.failures += [f"{stop}: {line}" for line in wrong]
@@ -152,7 +152,7 @@ def live(place: Place, course: Course, rng: random.Random, reference: Path, seco
         if wrong:
             return tally
     else:
-        tally.counts["resumes" if (place.out / "config.json").exists() else "starts"] += 1
+        tally.counts["resumes" if place.is_begun else "starts"] += 1
         try:
             train(place, course)
         except (AssertionError, subprocess.TimeoutExpired) as error:
@@ -182,22 +182,32 @@ def _random_stop(rng: random.Random, seconds: float, begun: bool) -> Stop:
     return Stop(asked, None, rng.choice(_BY_WRITE), "step-", rng.randint(1, 12))
 
 
-def _stopped(place: Place, course: Course, stop: Stop) -> tuple[int, str]:
+def stopped(place: Place, course: Course, stop: Stop) -> tuple[int, str]:
     """Train, and stop the process; its exit code and its standard error."""
-    arguments = place.arguments(course)
-    if stop.delay is not None:
-        with _process(["throughtime", *arguments], place) as process:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(stop.delay)
+    if stop.delay is None:
+        with staying(place, course, stop) as process:
             return _end(process, stop.signal)
+    with _process(["throughtime", *place.arguments(course)], place) as process:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(stop.delay)
+        return _end(process, stop.signal)
+
+
+@contextmanager
+def staying(place: Place, course: Course, stop: Stop) -> Iterator["subprocess.Popen[bytes]"]:
+    """Train until the moment has come, or there is nothing left to do; the process stays there for the block."""
     reading, writing = os.pipe()
-    command = ["tests.endurance.victim", str(writing), stop.moment, stop.file, str(stop.count), *arguments]
+    wanted = str(writing), stop.moment, stop.file, str(stop.count)
     try:
-        with _process(command, place, (writing,)) as process:
+        with _process(
+            ["tests.endurance.victim", *wanted, *place.arguments(course)], place, (writing,)
+        ) as process:
             os.close(writing)
-            # The pipe can be read when the moment has come, and when the process has ended without it.
+            # It can be read as soon as something was written there, or the process has ended.
             select.select([reading], [], [], PATIENCE)
-            return _end(process, stop.signal)
+            if not os.read(reading, 1):
+                process.wait(PATIENCE)
+            yield process
     finally:
         os.close(reading)
 

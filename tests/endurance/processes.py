@@ -31,16 +31,15 @@ class Place:
     cache: Path
 
     @property
-    def command(self) -> list[str]:
-        """What takes a run up again, or begins it where a process died before the run had its settings."""
-        if (self.out / "config.json").exists():
-            return ["train", str(self.text), "--resume", "--out", str(self.out), "--quiet", "--json"]
-        return ["train", str(self.text), "--out", str(self.out)]
+    def is_begun(self) -> bool:
+        """Whether there is a run to take up."""
+        return (self.out / "config.json").exists()
 
     def arguments(self, course: Course) -> list[str]:
-        """`command`, with the course's settings where they are needed."""
-        command = self.command
-        return command if "--resume" in command else [*command, *course.options]
+        """What takes the run up, or begins it (again, where a process died before the run had its settings)."""
+        if self.is_begun:
+            return ["train", "--resume", "--out", str(self.out), "--quiet"]
+        return ["train", str(self.text), "--out", str(self.out), "--quiet", *course.options]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -112,6 +112,24 @@ def test_infinite_initial_state(cell, part):
     assert fault.cause == "bad input or mask"
 
 
+def test_an_initial_state_that_is_reset_may_be_anything():
+    model = sequence_model("lstm")
+    x, targets = batch()
+    state = np.zeros((2, B, H), np.float32), np.full((2, B, H), np.nan, np.float32)
+    reset = np.zeros((T, B), bool)
+    reset[0] = True
+    fault = examine(model, x, targets, state=state, reset=reset)
+    assert (fault.first, fault.cause) == (None, "unclear")
+
+
+def test_states_come_before_the_output_that_is_made_of_them():
+    model = sequence_model(rich)
+    x, targets = batch()
+    model.params["rnn.rho_l1"][:] = 1e30
+    state = np.full((2, B, H), 1e30, np.float32), np.full((2, B, H), 1e30, np.float32)
+    assert place(examine(model, x, targets, state=state)) == ("forward", "state m", 0, 0, 1)
+
+
 @pytest.mark.parametrize(("loss", "bad"), [("softmax", O), ("logistic", 1.5), ("squared", np.nan)])
 @pytest.mark.parametrize("at", ["every", "last"])
 def test_a_target_that_the_loss_cannot_take(loss, bad, at):
@@ -143,6 +161,10 @@ def test_a_token_outside_the_vocabulary():
     assert place(fault) == ("forward", "input", 5, 1, 0)
     assert fault.cause == "bad input or mask"
     assert fault.first.value == 7
+    assert place(examine(model, ids, np.zeros_like(ids), lengths=LENGTHS))[2:4] == (
+        5,
+        1,
+    )  # beyond an end, too
 
 
 # ------------------------------------------------------------------ bad parameters
@@ -238,6 +260,7 @@ def test_a_linear_cell_that_overflows_forward(truncation):
     assert b == 2
     assert place(fault) == ("forward", "recurrent projection", t, b, 0)
     assert fault.cause == "explosion"
+    assert fault.growth.sequence == b
     assert fault.growth.log10 == pytest.approx((t + 1) * np.log10(1.5), rel=1e-6)
 
 
@@ -286,6 +309,51 @@ def test_a_finite_jump_has_its_growth_and_cause():
     assert fault.growth_before == fault.growth
 
 
+def test_what_no_gradient_crosses_may_overflow():
+    model, x = exploding(3, 1.0)
+    model.params["rnn.weight_hh_l0"][...] *= np.float32(2e38)
+    targets = np.full_like(x, 100)
+    assert examine(model, x, targets, truncation=tt.Chunk(1), reduction="sum").first is None
+    for truncation in (tt.Full(), tt.Window(1), tt.Chunk(1, 2)):
+        fault = examine(model, x, targets, truncation=truncation, reduction="sum")
+        assert place(fault) == ("backward", "dE/dh through weight_hh", 2, 0, 0)
+    targets[2] = 0  # now the last step has no gradient
+    for truncation in (tt.Full(), tt.Window(2), tt.Chunk(1, 2)):
+        fault = examine(model, x, targets, truncation=truncation, reduction="sum")
+        assert place(fault) == ("backward", "dE/dh through weight_hh", 1, 0, 0)
+
+
+def test_the_bad_value_nearest_to_the_end_is_first_whichever_loss_it_comes_from():
+    model, x = exploding(6, 1.0)
+    model.params["rnn.weight_hh_l0"][...] *= np.float32(1e15)
+    targets = np.full_like(x, 100)
+    for truncation in (
+        tt.Full(),
+        tt.Window(3),
+        tt.Chunk(1, 4),
+    ):  # a loss's gradient overflows on the third step back
+        fault = examine(model, x, targets, truncation=truncation, reduction="sum")
+        assert place(fault)[:3] == ("backward", "dE/dh through weight_hh", 3)
+
+
+def test_a_gradient_of_a_weight_that_overflows_belongs_to_the_sequence_that_has_most_of_it():
+    model, x = exploding(5, 1.0)
+    x[3, 2] = 1e25
+    fault = examine(model, x, np.zeros_like(x), reduction="sum")
+    assert place(fault) == ("backward", "gradient of readout.weight", 4, 2, None)
+    assert fault.cause == "bad input or mask"
+    assert fault.growth.sequence == 2
+
+
+def test_what_would_follow_an_end_may_overflow():
+    model, x = exploding(3, 1.0)
+    model.params["rnn.weight_hh_l0"][...] *= np.float32(2e38)
+    x[0, 1] = 100
+    lengths = np.array([3, 1, 3, 3])
+    assert examine(model, x, np.zeros_like(x), lengths=lengths).first is None
+    assert place(examine(model, x, np.zeros_like(x))) == ("forward", "recurrent projection", 1, 1, 0)
+
+
 @pytest.mark.parametrize(("radius", "ratio", "cause"), [(1.1, 50, "explosion"), (1.1, 1e6, "unclear")])
 def test_a_growth_below_a_thousand_is_an_explosion_where_it_accounts_for_the_jump(radius, ratio, cause):
     model, x = exploding(50, radius)  # 1.1^50 = 117
@@ -316,6 +384,13 @@ def test_a_step_with_nothing_wrong_is_not_blamed():
     assert fault.cause == "unclear"
     assert "the weights have not moved" in fault.because
     assert "run again step by step every value is finite" in fault.because
+
+
+def test_growth_begins_at_a_sequences_end():
+    model, x = exploding(40, 1.5)
+    fault = examine(model, x, np.ones_like(x), lengths=np.array([30, 2, 3, 4]))
+    assert (fault.growth.start, fault.growth.stop, fault.growth.sequence) == (0, 30, 0)
+    assert fault.growth.log10 == pytest.approx(30 * np.log10(1.5), rel=1e-6)
 
 
 def test_growth_ends_at_a_reset():
@@ -387,9 +462,11 @@ def test_a_language_models_learning_rate_a_thousand_times_too_high():
     high = model()
     losses, history, _ = train(high, tt.Adam(20.0), ids[:-1], ids[1:], 20)
     assert max(losses) > 5 * losses[0]
-    fault = examine(high, ids[:-1], ids[1:], before=history[0], updates=len(history) - 1, lr=20.0)
-    assert fault.first is None
-    assert fault.cause == "learning rate", str(fault)
+    for updates in (1, 3, len(history) - 1):  # the weights of three updates ago are ruined as well
+        before = history[-1 - updates]
+        fault = examine(high, ids[:-1], ids[1:], before=before, updates=updates, lr=20.0)
+        assert fault.first is None
+        assert fault.cause == "learning rate", str(fault)
 
 
 @pytest.mark.parametrize(
@@ -409,6 +486,23 @@ def test_an_explosion_that_came_with_a_few_updates_is_the_learning_rates(radius_
     assert fault.growth_before.log10 == pytest.approx(60 * np.log10(radius_before), abs=1e-4)
     assert fault.moved.parameter == "rnn.weight_hh_l0"
     assert fault.moved.share == pytest.approx(1.3 / radius_before - 1, rel=1e-5)
+    assert fault.moved.row == pytest.approx((1.3 - radius_before) / (updates or 1), rel=1e-5)
+
+
+def test_an_explosion_stays_one_after_the_long_update_that_it_led_to():
+    model, x = exploding(60, 1.5)
+    before = copies(model.params)
+    model.params["readout.weight"] += 100
+    fault = examine(model, x, np.ones_like(x), before=before, updates=1)
+    assert fault.moved.share > 10
+    assert fault.cause == "explosion"
+
+
+def test_long_updates_of_weights_ruined_before_are_the_learning_rates():
+    model, x = exploding(5, 4000.0)
+    fault = examine(model, x, np.ones_like(x), before=exploding(5, 2000.0)[0].params, updates=1)
+    assert fault.growth_before.log10 == pytest.approx(5 * np.log10(2000), rel=1e-6)
+    assert fault.cause == "learning rate"
 
 
 def test_without_weights_before_the_report_says_so():

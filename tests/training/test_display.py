@@ -199,12 +199,17 @@ def test_display_tells_what_happened(kind):
         Noticed("a checkpoint is damaged; expected whole ones."),
         IncidentMet(7, "the loss is nan; expected a number.", "skip", None),
         IncidentMet(9, "the norm is 1e9; expected less.", "rollback", None),
+        IncidentMet(11, "an error tells this.", "stop", None),
         finished(clipped=0.0312, early="no better one in 5 evaluations"),
     ]
     text = " ".join(shown(kind, events).split())
     assert "a checkpoint is damaged; expected whole ones." in text
-    assert "step 7: the loss is nan; expected a number. (the update is left out)" in text
-    assert "step 9: the norm is 1e9; expected less. (back to the last good checkpoint, with" in text
+    assert "step 7, the update is left out: the loss is nan; expected a number." in text
+    assert (
+        "step 9, back to the last good checkpoint, with half the learning rate: the norm is 1e9; expected less."
+        in text
+    )
+    assert "an error tells this" not in text
     assert "ended early: no better one in 5 evaluations" in text
     assert "clipped 3.1% of the updates" in text
 

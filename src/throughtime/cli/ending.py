@@ -15,7 +15,10 @@ def say_what_next(finished: "Finished", path: str) -> None:
     from throughtime.training.rows import clock
 
     steps = f"{finished.steps:,} step{'' if finished.steps == 1 else 's'}"
-    print(f"{steps} in {clock(finished.seconds)}, {finished.tokens_per_second:,.0f} tokens a second.")
+    if finished.resumed_step == finished.steps:
+        print(f"The run had come to its end, after {steps}. To train longer, raise --epochs or --max-steps.")
+    else:
+        print(f"{steps} in {clock(finished.seconds)}, {finished.tokens_per_second:,.0f} tokens a second.")
     if finished.val_loss is not None:
         bits = finished.val_bits_per_char
         score = (

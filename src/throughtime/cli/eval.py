@@ -8,7 +8,12 @@ import typer
 
 def evaluate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory of throughtime train.")],
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A text in UTF-8; - is standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="A text in UTF-8, also .gz, or a directory of texts; - is standard input."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="The numbers as one JSON object.")] = False,
 ) -> None:
     """Score a trained model on a text: its loss and perplexity.

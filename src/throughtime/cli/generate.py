@@ -9,7 +9,7 @@ import typer
 def generate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory of throughtime train.")],
     prompt: Annotated[str, typer.Option(help="How the text begins.", show_default=False)] = "",
-    length: Annotated[int, typer.Option(help="Characters or words to add.")] = 500,
+    length: Annotated[int, typer.Option(help="Tokens to add: characters, words or byte pairs.")] = 500,
     temperature: Annotated[
         float, typer.Option(help="Below 1 safer, above 1 wilder; 0 takes the likeliest token always.")
     ] = 1.0,
@@ -30,7 +30,7 @@ def generate(
         bool, typer.Option("--json", help="The text as one JSON object, when it is whole.")
     ] = False,
 ) -> None:
-    """Let a trained model write, character by character or word by word."""
+    """Let a trained model write, token by token."""
     from throughtime.training.generate import stream
     from throughtime.training.metrics import to_json
     from throughtime.training.run import load

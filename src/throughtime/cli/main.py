@@ -33,7 +33,7 @@ VERBS = {
     ),
     "generate": (
         "throughtime.cli.generate:generate",
-        "Let a trained model write, character by character or word by word.",
+        "Let a trained model write, token by token.",
     ),
     "eval": ("throughtime.cli.eval:evaluate", "Score a trained model on a text: its loss and perplexity."),
     "runs": (
@@ -190,7 +190,7 @@ def _explanation(error: Exception, debug: bool) -> tuple[int, str]:
     return FAILED, f"{type(error).__name__}: {error}; this is a bug in throughtime. {more}"
 
 
-def _note(message: Warning | str, *where: object) -> None:
+def _note(message: Warning | str, *where: Any, **more: Any) -> None:
     """Show a warning as a line."""
     _complain(f"note: {message}")
 

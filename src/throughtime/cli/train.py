@@ -1,15 +1,16 @@
 """`throughtime train`: a language model from a text."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from throughtime.cli.parameters import spelled, takes
 from throughtime.cli.train_options import TrainOptions
 
 if TYPE_CHECKING:
+    from throughtime.data.corpus import Corpus
+    from throughtime.training.events import Listener
     from throughtime.training.run import Run
 
 # What may change when a run goes on, and what is of the call alone; all else is settled by the run's beginning.
@@ -37,11 +38,11 @@ def train(options: TrainOptions, typed: list[str]) -> None:
         say_what_next(run.finished, str(run.path))
 
 
-def _begin(options: TrainOptions, show: Callable[[Any], object]) -> "Run":
+def _begin(options: TrainOptions, show: "Listener") -> "Run":
     """Train from the start."""
     from throughtime.cli.kept_options import KeepOptions
     from throughtime.cli.train_settings import fit_settings, make_model, refuse_slips, vocabulary
-    from throughtime.data.corpus import builtin, read
+    from throughtime.data.corpus import builtin
     from throughtime.data.tokenizer import Tokenizer
     from throughtime.training.directory import free_name, require_free
     from throughtime.training.fit import fit
@@ -50,7 +51,7 @@ def _begin(options: TrainOptions, show: Callable[[Any], object]) -> "Run":
     path = Path(options.out or free_name("runs", f"{_short(options.files)}-{options.cell}"))
     require_free(path)
     callbacks = _callbacks(path, show, options.tensorboard)
-    corpus = read(options.files, show) if options.files else builtin()
+    corpus = _read(options.files, show) if options.files else builtin()
     tokenizer = Tokenizer.train(corpus, options.unit, vocabulary(options), show)
     model = make_model(options, tokenizer.vocab_size)
     settings = fit_settings(options)
@@ -59,10 +60,9 @@ def _begin(options: TrainOptions, show: Callable[[Any], object]) -> "Run":
     return fit(model, corpus, tokenizer=tokenizer, out=path, callbacks=callbacks, **settings)
 
 
-def _go_on(options: TrainOptions, typed: list[str], show: Callable[[Any], object]) -> "Run":
+def _go_on(options: TrainOptions, typed: list[str], show: "Listener") -> "Run":
     """Train on from where a run stopped."""
     from throughtime.cli.kept_options import KeepOptions
-    from throughtime.data.corpus import read
     from throughtime.errors import ArgumentError
     from throughtime.training.resume import resume
 
@@ -78,12 +78,24 @@ def _go_on(options: TrainOptions, typed: list[str], show: Callable[[Any], object
     path = Path(options.out)
     changed = {name: getattr(options, name) for name in typed if name in _CHANGEABLE}
     tensorboard = options.tensorboard or (path / TENSORBOARD).is_dir()
-    callbacks = [*_callbacks(path, show, tensorboard), KeepOptions(changed, resumed=True)]
-    corpus = read(options.files, show) if options.files else None
+    callbacks: list[Listener] = [*_callbacks(path, show, tensorboard), KeepOptions(changed, resumed=True)]
+    corpus = _read(options.files, show) if options.files else None
     return resume(path, corpus, callbacks=callbacks, **changed)
 
 
-def _callbacks(path: Path, show: Callable[[Any], object], tensorboard: bool) -> list[Callable[[Any], object]]:
+def _read(files: list[str], show: "Listener") -> "Corpus":
+    """The text of files; what is left out of directories is told."""
+    from throughtime.data.corpus import read
+    from throughtime.training.events import Noticed
+
+    corpus = read(files, show)
+    if skipped := corpus.skipped:
+        more = f" and {len(skipped) - 3:,} more" if len(skipped) > 3 else ""
+        show(Noticed(f"left out, as no text: {', '.join(skipped[:3])}{more}"))
+    return corpus
+
+
+def _callbacks(path: Path, show: "Listener", tensorboard: bool) -> "list[Listener]":
     """Who hears of the training."""
     if not tensorboard:
         return [show]

@@ -58,7 +58,7 @@ def refuse_slips(options: TrainOptions) -> None:
     ArgumentError
         As `fit_settings`, and all that the plan, the tokenizer and the model refuse.
     """
-    from throughtime.data.corpus import split
+    from throughtime.data.parts import split
     from throughtime.data.tokenizer import Tokenizer
     from throughtime.networks.omega import check_omega
     from throughtime.training.plan import Plan

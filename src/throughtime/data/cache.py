@@ -125,7 +125,11 @@ def open_tokens(key: str) -> Tokens | None:
             tokens = _mapped(file, places, about)
         os.utime(path)  # used just now
     except DamagedError as error:
-        warnings.warn(f"{error} It is made anew.", stacklevel=2)
+        found = str(error).partition(";")[0]
+        warnings.warn(
+            f"{found}; expected the file as it was written. It is removed, and the text tokenised again.",
+            stacklevel=2,
+        )
         with contextlib.suppress(OSError):
             path.unlink()
         return None

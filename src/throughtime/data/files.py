@@ -1,9 +1,9 @@
 """Files of text as streams of characters: opened, unpacked and decoded a block at a time."""
 
 import codecs
+import contextlib
 import gzip
 import io
-import itertools
 import os
 import stat
 import sys
@@ -78,26 +78,31 @@ class TextFile:
         TextError
             The file is empty, binary, not UTF-8, or not what gzip wrote.
         """
-        with self._open() as file:
-            packed = file.read(len(_GZIP_MARK)) == _GZIP_MARK or self._path.endswith(".gz")
-            file.seek(0)
-            raw = self._unpacked(file) if packed else iter(lambda: file.read(blocks.BLOCK), b"")
-            for block in self._decoded(raw):
-                tell(file.tell())
-                yield block
+        with self._opened() as file:
+            raw = self._unpacked(file) if self._is_packed(file) else file
+            yield from self._decoded(raw, lambda: tell(file.tell()))
 
     def looks_binary(self) -> bool:
-        """Whether there is a NUL byte near the beginning of what is no gzip file, or nothing at all."""
-        with self._open() as file:
-            begin = file.read(_SNIFFED)
-        return not begin or (b"\0" in begin and not begin.startswith(_GZIP_MARK))
+        """Whether there is a NUL byte near its beginning, or nothing at all."""
+        with self._opened() as file:
+            raw = self._unpacked(file) if self._is_packed(file) else file
+            begin = raw.read(_SNIFFED)
+        return not begin or b"\0" in begin
 
-    def _open(self) -> IO[bytes]:
-        if self._spool is None:
-            return self._opened_by_name()
-        file = os.fdopen(os.dup(self._spool.fileno()), "rb")
-        file.seek(0)
-        return file
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[IO[bytes]]:
+        """The file at its beginning; what goes wrong with it is told as a TextError."""
+        try:
+            with self._opened_by_name() if self._spool is None else _again(self._spool) as file:
+                yield file
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise TextError(
+                f"{self._shown} is a damaged gzip file ({reason}); expected text that gzip packed. Get it again, or "
+                "give it another name if it was never packed."
+            ) from None
+        except OSError as error:
+            raise self._unreadable(error) from None
 
     def _opened_by_name(self) -> IO[bytes]:
         try:
@@ -117,11 +122,11 @@ class TextFile:
 
     def _copied(self, stream: IO[bytes], on_progress: OnProgress | None) -> IO[bytes]:
         """A copy on disk without a name: the system removes it, however the program ends."""
+        report = Report(on_progress, "reading", None)
         try:
             spool = cast(IO[bytes], tempfile.TemporaryFile())  # noqa: SIM115  # open as long as `self` lives
             weakref.finalize(self, spool.close)
-            report = Report(on_progress, "reading", None)
-            while block := stream.read(blocks.BLOCK):
+            for block in self._once(stream):
                 spool.write(block)
                 report.at(spool.tell())
             spool.flush()
@@ -132,28 +137,35 @@ class TextFile:
             ) from None
         return spool
 
-    def _unpacked(self, file: IO[bytes]) -> Iterator[bytes]:
+    def _once(self, stream: IO[bytes]) -> Iterator[bytes]:
         try:
-            with gzip.GzipFile(fileobj=file) as packed, io.BufferedReader(cast(io.RawIOBase, packed)) as raw:
-                while block := raw.read(blocks.BLOCK):
-                    yield block
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            reason = " ".join(str(error).split()).rstrip(".")
-            raise TextError(
-                f"{self._shown} is a damaged gzip file ({reason}); expected text that gzip packed. Get it again, or "
-                "unpack it with gunzip."
-            ) from None
+            while block := stream.read(blocks.BLOCK):
+                yield block
+        except OSError as error:
+            raise self._unreadable(error) from None
 
-    def _decoded(self, raw: Iterator[bytes]) -> Iterator[str]:
+    def _is_packed(self, file: IO[bytes]) -> bool:
+        begin = file.read(len(_GZIP_MARK))
+        file.seek(0)
+        return begin == _GZIP_MARK or self._path.endswith(".gz")
+
+    def _unpacked(self, file: IO[bytes]) -> IO[bytes]:
+        # Buffered: gzip's own reader may give fewer bytes than are asked for.
+        return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=file)))
+
+    def _decoded(self, raw: IO[bytes], tell: Callable[[], object]) -> Iterator[str]:
         decoder = codecs.getincrementaldecoder("utf-8")()
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
         offset = 0
         begun = spoken = False
-        for block in itertools.chain(self._read(raw), [b""]):
+        ended = False
+        while not ended:
+            block = raw.read(blocks.BLOCK)
+            ended = not block
             self._require_text(block, offset)
             unread = len(decoder.getstate()[0])  # bytes of a character that the last block left unfinished
             try:
-                text = newlines.decode(decoder.decode(block, final=not block), final=not block)
+                text = newlines.decode(decoder.decode(block, final=ended), final=ended)
             except UnicodeDecodeError as error:
                 raise TextError(
                     f"{self._shown} is not UTF-8: byte 0x{error.object[error.start]:02x} at offset "
@@ -166,15 +178,10 @@ class TextFile:
                 text = text.removeprefix("\ufeff")
             if text:
                 spoken = spoken or not text.isspace()
+                tell()
                 yield text
         if not spoken:
             raise TextError(f"{self._shown} is empty; expected text to learn from. Give another file.")
-
-    def _read(self, raw: Iterator[bytes]) -> Iterator[bytes]:
-        try:
-            yield from raw
-        except OSError as error:
-            raise self._unreadable(error) from None
 
     def _require_text(self, block: bytes, offset: int) -> None:
         if offset == 0 and block.startswith(_UTF16_MARKS):
@@ -186,6 +193,13 @@ class TextFile:
             raise TextError(
                 f"{self._shown} is binary: a NUL byte at offset {offset + nul}; expected UTF-8 text. Give a text file."
             )
+
+
+def _again(spool: IO[bytes]) -> IO[bytes]:
+    """A copy's beginning. Its position is shared with whoever else reads it, which nobody does at once."""
+    file = os.fdopen(os.dup(spool.fileno()), "rb")
+    file.seek(0)
+    return file
 
 
 def text_files_in(directory: str) -> tuple[list[TextFile], list[str]]:
@@ -226,7 +240,7 @@ def text_files_in(directory: str) -> tuple[list[TextFile], list[str]]:
         else:
             files.append(file)
     if not files:
-        found = f"{len(skipped)} files, none of them text" if skipped else "no files"
+        found = "no text, only binary or empty files" if skipped else "no files"
         raise TextError(
             f"{shown} is a directory with {found}; expected text files in it. Name another directory, or a file."
         )

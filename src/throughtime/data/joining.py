@@ -82,9 +82,7 @@ class TextStream:
 
     def finish(self) -> str:
         """What is still held back of a character that no token has completed."""
-        rest = self._bytes.decode(b"", final=True)
-        self._bytes.reset()
-        return rest
+        return self._bytes.decode(b"", final=True)
 
     def _apart(self, token: str) -> bool:
         """Whether a space goes before this word or mark."""

@@ -75,7 +75,7 @@ class PlainDisplay(AbstractContextManager[Listener]):
                 self._write(rows.row())
             case Noticed():
                 self._write(event.line)
-            case IncidentMet():
+            case IncidentMet() if event.action != "stop":  # which its error tells
                 self._write(incident(event))
             case Finished():
                 last = [rows.row()] if event.val_loss is None else []
@@ -132,7 +132,7 @@ class LiveDisplay(AbstractContextManager[Listener]):
                 self._print(Text(rows.row(), "green" if event.best else ""))
             case Noticed():
                 self._console.print(Text(event.line, "yellow"))
-            case IncidentMet():
+            case IncidentMet() if event.action != "stop":  # which its error tells
                 self._console.print(Text(incident(event), "red"))
             case Finished():
                 if event.val_loss is None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from throughtime.data.corpus import Corpus, FileCorpus, split
+from throughtime.data.corpus import Corpus, FileCorpus
+from throughtime.data.parts import split
 from throughtime.data.progress import OnProgress
 from throughtime.data.sentence_batches import SentenceBatches, Sentences
 from throughtime.data.streams import StreamBatches

@@ -87,8 +87,8 @@ def conclusion(event: Finished) -> list[str]:
 
 
 def incident(event: IncidentMet) -> str:
-    """A line on what went wrong, and what follows."""
-    return f"step {event.step:,}: {event.line} ({_WHAT_FOLLOWS[event.action]})"
+    """A line on what follows from an incident, and what it was."""
+    return f"step {event.step:,}, {_WHAT_FOLLOWS[event.action]}: {event.line}"
 
 
 def progress(event: Progress) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from throughtime.errors import ArgumentError, DtypeError, ShapeError, TokenError
 from throughtime.machine.arrays import Array
 from throughtime.machine.conditions import computing
-from throughtime.networks.faults.cause import bad_parameters, classify, movement
+from throughtime.networks.faults.cause import Evidence, classify, movement
 from throughtime.networks.faults.fault import Fault, Place
 from throughtime.networks.faults.growth import Growth, measure_growth
 from throughtime.networks.faults.search import Search
@@ -38,7 +38,7 @@ def examine(
 ) -> Fault:
     """Run a training step again with every value checked: where the first bad one arose, and why.
 
-    Slow, step by step and layer by layer, through the equations of the model's own cell. A bad value is one that is not
+    Step by step and layer by layer, through the equations of the model's own cell; it takes tens of times as long as `bptt`. A bad value is one that is not
     finite, an id out of range, or a target that the loss cannot take. First is what comes first in time, then in the lower
     layer, then in the order of a step's operations; the loss comes after all that is forward; on the way back first is
     what is nearest to the last step, then to the top.
@@ -100,24 +100,22 @@ def examine(
         readable = _ids_in_range(model, inputs)
         growth = _growth(model, batch, truncation, first) if readable else None
         growth_before = moved = None
-        finite_before = None
         if before is not None:
             earlier = model.astype(model.dtype)
             earlier.load_params(before)
-            finite_before = not bad_parameters(earlier.params)
             growth_before = _growth(earlier, batch, truncation, first) if readable else None
             moved = movement(model.params, earlier.params, updates)
-        cause, because, remedy = classify(
-            model.params,
-            bad_parameters(model.params),
-            _bad_input(batch, search, first),
-            float(np.abs(inputs).max()) if inputs.dtype.kind == "f" else 0.0,
-            growth,
-            growth_before,
-            moved,
-            finite_before,
-            norm / usual_norm if norm is not None and usual_norm else None,
+        evidence = Evidence(
+            params=model.params,
+            before=before,
+            bad_input=_bad_input(batch, search, first),
+            largest_input=float(np.abs(inputs).max()) if inputs.dtype.kind == "f" else 0.0,
+            growth=growth,
+            growth_before=growth_before,
+            moved=moved,
+            jump=norm / usual_norm if norm is not None and usual_norm else None,
         )
+        cause, because, remedy = classify(evidence)
         if first is None and norm is not None and not np.isfinite(norm):
             because += "; run again step by step every value is finite"
     return Fault(

@@ -8,6 +8,8 @@ from throughtime.networks.faults.growth import Growth
 Phase: TypeAlias = Literal["forward", "loss", "backward"]
 Cause: TypeAlias = Literal["explosion", "bad input or mask", "bad parameters", "learning rate", "unclear"]
 
+_PHASES: dict[Phase, str] = {"forward": "the forward pass", "loss": "the loss", "backward": "the way back"}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -54,17 +56,22 @@ class Movement:
         The weight that moved most.
     share : float
         Of its own length: ||now - before|| / ||before||.
+    row : float
+        The greatest length by which a row of any weight moved, divided by `updates`.
     updates : int or None
         How many updates lie between.
     """
 
     parameter: str
     share: float
+    row: float
     updates: int | None
 
     def __str__(self) -> str:
         count = {None: "", 1: " in one update"}.get(self.updates, f" in {self.updates} updates")
-        return f"{self.parameter} moved by {self.share:.3g} times its own length{count}"
+        each = " in each" if self.updates is not None and self.updates > 1 else ""
+        share = f"{self.parameter} moved by {self.share:.3g} times its own length{count}"
+        return f"{share}, a row of the weights by {self.row:.3g}{each}"
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ class Fault:
         )
         rows = [
             ("first bad value", first),
-            ("arose in", None if self.first is None else f"the {self.first.phase} pass"),
+            ("arose in", None if self.first is None else _PHASES[self.first.phase]),
             ("greatest dE/da", _where(self.largest)),
             ("loss", _number(self.loss)),
             ("gradient norm", _number(self.norm)),

@@ -46,10 +46,11 @@ class Growth:
         return float(10 ** min(self.log10 / self.steps, 300.0))
 
     def __str__(self) -> str:
-        whole = f"10^{self.log10:+.1f} over {self.steps} steps ({self.per_step:.3g} a step)"
-        if self.peak_steps == self.steps:
+        steps = "one step" if self.steps == 1 else f"{self.steps} steps ({self.per_step:.3g} a step)"
+        whole = f"10^{round(self.log10, 1) + 0.0} over {steps}"  # no minus zero
+        if self.peak_steps == self.steps or self.peak_log10 < 0:
             return whole
-        return f"{whole}, at most 10^{self.peak_log10:+.1f} after {self.peak_steps}"
+        return f"{whole}, at most 10^{self.peak_log10:.1f} after {self.peak_steps}"
 
 
 def measure_growth(

@@ -77,8 +77,7 @@ class Search:
 
     def _first(self, values: Iterator[Value]) -> Place | None:
         for value in values:
-            everywhere = np.ones(self.batch.B, np.bool_)
-            place = value.place(everywhere if value.t is None else self.running[value.t])
+            place = value.place(self.running[0 if value.t is None else value.t])
             if place is not None:
                 return place
         return None
@@ -113,7 +112,7 @@ class Search:
         ids = self.batch.inputs[t]
         if ids.dtype.kind in "iu":
             size = getattr(self.model, "vocab_size", self.model.layers.input_size)
-            yield Value("forward", t, 0, "input", ids, (ids < 0) | (ids >= size))
+            yield Value("forward", t, 0, "input", ids, (ids < 0) | (ids >= size), beyond=True)
 
     def _layer_values(self, t: int, k: int, step: LayerStep) -> Iterator[Value]:
         cell, G, P = self.steps.cell, self.steps.G, self.steps.P

@@ -18,6 +18,8 @@ class Value:
         What it gave for each sequence.
     wrong : (B, ...) of bool, or None
         Which of them are bad; None for those that are not finite.
+    beyond : bool
+        Whether values beyond a sequence's end count as well.
     whose : (B,) or None
         Where the values belong to all sequences together: how much each has a share in them.
     """
@@ -28,17 +30,18 @@ class Value:
     operation: str
     values: Array
     wrong: Array | None = None
+    beyond: bool = False
     whose: Array | None = None
 
-    def place(self, sequences: Array) -> Place | None:
-        """Where it is bad, in the first of `sequences` (B,) of bool that it is bad in."""
+    def place(self, running: Array) -> Place | None:
+        """Where it is bad: in the first sequence of those still running, (B,) of bool."""
         wrong = ~np.isfinite(self.values) if self.wrong is None else self.wrong
         if not wrong.any():
             return None
         if self.t is None or self.whose is not None:
             b = None if self.whose is None else int(np.argmax(np.nan_to_num(self.whose, nan=np.inf)))
             return Place(self.phase, self.operation, self.t, b, self.layer, float(self.values[wrong][0]))
-        rows = wrong.reshape(len(wrong), -1).any(axis=1) & sequences
+        rows = wrong.reshape(len(wrong), -1).any(axis=1) & (running | self.beyond)
         if not rows.any():
             return None
         b = int(np.argmax(rows))
