@@ -8,7 +8,7 @@ from tests.training.test_plan import SETTINGS as OPEN
 
 import throughtime as tt
 from throughtime.networks.faults import Fault
-from throughtime.training.divergence import absurd_gradient, absurd_loss, absurd_weights, report
+from throughtime.training.divergence import absurd_gradient, absurd_loss, absurd_weights, jump, report
 from throughtime.training.plan import Plan
 
 
@@ -74,7 +74,10 @@ def test_report_tells_what_an_examination_found_and_how_to_see_it_again():
     assert line.endswith("throughtime replay 'runs/a b' step-00000003")
 
 
-def test_report_of_a_jump_has_no_divergence():
-    line = report(3, None, PLAIN, 0.5, (2, 4.0), "Kept.", FAULT, None)
-    assert line.startswith("the gradient jumped at step 3: ")
-    assert "diverged" not in line
+def test_report_of_what_training_survives_has_no_divergence():
+    wrong = jump(1e6, 0.5)
+    assert wrong == "the gradient's norm is 1e+06; expected about 0.5, its running median"
+    assert report(3, wrong, PLAIN, 0.5, (2, 4.0), None, FAULT, None) == (
+        f"step 3 went wrong: {wrong} (learning rate 0.5, clipping none, last finite loss 4 at step 2). "
+        "Cause, explosion: the Jacobian product grew."
+    )

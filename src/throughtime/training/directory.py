@@ -18,6 +18,7 @@ CONFIG, TOKENIZER, METRICS, WEIGHTS = "config.json", "tokenizer.json", "metrics.
 CHECKPOINTS, INCIDENTS = "checkpoints", "incidents"
 FIRST_CHECKPOINT = "step-00000000.safetensors"
 LOCK = ".lock"
+_UNFINISHED = re.compile(r"\..+\.\d+")  # as `write_whole` calls a file that has no name yet
 
 
 def require_free(path: Path) -> None:
@@ -53,7 +54,9 @@ def _is_unbegun(path: Path, names: list[str]) -> bool:
     checkpoints = path / CHECKPOINTS
     if not checkpoints.is_dir() or not {*names} <= {TOKENIZER, METRICS, WEIGHTS, CHECKPOINTS}:
         return False
-    return all(entry.name == FIRST_CHECKPOINT or entry.name.startswith(".") for entry in checkpoints.iterdir())
+    return all(
+        entry.name == FIRST_CHECKPOINT or entry.name.startswith(".") for entry in checkpoints.iterdir()
+    )
 
 
 def free_name(parent: str, name: str) -> Path:
@@ -77,9 +80,12 @@ def held(path: Path) -> Iterator[None]:
         Another process holds it, or it cannot be made.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        (path / CHECKPOINTS).mkdir(
+            parents=True, exist_ok=True
+        )  # before all else: it shows whose the directory is
         lock = FileLock(path / LOCK, timeout=0.5)  # so long may `is_held` have it
         lock.acquire()
+        _sweep(path)
     except Timeout:
         raise RunError(
             f"{path} is in use by another process; expected a run that none is training. Wait for it, or name another one."
@@ -92,6 +98,14 @@ def held(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes left that died while they wrote. Whoever calls holds the directory."""
+    for directory in (path, path / CHECKPOINTS):
+        for entry in directory.iterdir():
+            if _UNFINISHED.fullmatch(entry.name):
+                entry.unlink()
 
 
 def is_held(path: Path) -> bool:

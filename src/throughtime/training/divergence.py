@@ -44,13 +44,19 @@ def _not_finite(arrays: Mapping[str, Array]) -> str:
     return ", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")
 
 
+def jump(norm: float, usual: float | None) -> str:
+    """What is wrong with a gradient that is finite, and far longer than those before."""
+    expected = "a finite number" if usual is None else f"about {usual:.3g}, its running median"
+    return f"the gradient's norm is {norm:.3g}; expected {expected}"
+
+
 def report(
     step: int,
-    wrong: str | None,
+    wrong: str,
     plan: Plan,
     lr: float,
     last: tuple[int, float] | None,
-    kept: str,
+    kept: str | None,
     fault: Fault | None,
     path: Path | None,
 ) -> str:
@@ -60,12 +66,12 @@ def report(
     ----------
     step : int
         The update that was not made, or, if it is the validation that failed, the last that was.
-    wrong : str or None
-        Found and expected; None where the gradient's norm has only jumped, which the fault tells.
+    wrong : str
+        Found and expected.
     last : (int, float) or None
         The last step whose loss was finite, and that loss in nats per token.
-    kept : str
-        Where the last good weights are.
+    kept : str or None
+        Where the last good weights are, if training ends with this; None where it goes on.
     fault : Fault or None
         What an examination of the step has found.
     path : Path or None
@@ -73,23 +79,22 @@ def report(
     """
     clip = "none" if plan.clip is None else str(plan.clip)
     before = "the first loss" if last is None else f"last finite loss {last[1]:.3g} at step {last[0]}"
-    settings = f"(learning rate {lr:g}, clipping {clip}, {before})"
-    again = (
-        ""
-        if path is None
-        else f" See it again: throughtime replay {shlex.quote(str(path.parent.parent))} {path.stem}"
-    )
-    if wrong is None:
-        assert fault is not None
-        return f"the gradient jumped at step {step}: {fault.line}{again}"
+    parts = [
+        f"{'step' if kept is None else 'training diverged at step'} {step}{' went wrong' if kept is None else ''}: {wrong} "
+        f"(learning rate {lr:g}, clipping {clip}, {before})."
+    ]
+    if fault is not None and fault.first is not None:
+        parts.append(f"First: {fault.first} is {fault.first.value:g}.")
     if fault is not None:
-        first = "" if fault.first is None else f" First: {fault.first} is {fault.first.value:g}."
-        return (
-            f"training diverged at step {step}: {wrong} {settings}.{first} Cause, {fault.cause}: {fault.because}. {kept} "
-            f"{fault.remedy}{again}"
-        )
-    remedy = f"Lower the learning rate (--lr {_lower(lr)}){', or clip the gradient (--clip-norm 1)' if clip == 'none' else ''}."
-    return f"training diverged at step {step}: {wrong} {settings}. {kept} {remedy}"
+        parts.append(f"Cause, {fault.cause}: {fault.because}.")
+    if kept is not None:
+        advice = f"Lower the learning rate (--lr {_lower(lr)})"
+        clipping = ", or clip the gradient (--clip-norm 1)." if clip == "none" else "."
+        parts += [kept, advice + clipping if fault is None else fault.remedy]
+    if path is not None:
+        run = shlex.quote(str(path.parent.parent))
+        parts.append(f"See it again: throughtime replay {run} {path.stem}")
+    return " ".join(parts)
 
 
 def _lower(lr: float) -> str:

@@ -276,8 +276,10 @@ class Training:
         if wrong is None:
             return
         step = self.course.step
-        line = report(step, wrong, self.plan, self.optimizer.lr, self.course.last, str(self.kept), None, None)
-        if not may_roll_back(self):
+        goes_on = may_roll_back(self)
+        kept = None if goes_on else str(self.kept)
+        line = report(step, wrong, self.plan, self.optimizer.lr, self.course.last, kept, None, None)
+        if not goes_on:
             stop(self, line)
         roll_back(self)
         self.emit(IncidentMet(step, line, "rollback", None))

@@ -7,7 +7,7 @@ from throughtime.data.batch import Batch
 from throughtime.errors import DivergedError
 from throughtime.networks.faults import Fault
 from throughtime.optim import ClipAuto, ClipNorm
-from throughtime.training.divergence import report
+from throughtime.training.divergence import jump, report
 from throughtime.training.events import Action, IncidentMet, Stopped
 from throughtime.training.incidents import Incident, save_incident
 from throughtime.training.snapshots import restore
@@ -57,17 +57,19 @@ def respond(
     """
     course = training.course
     step = course.step + 1
-    action = _action(training, wrong)
+    bounded = wrong is None and isinstance(training.plan.clip, ClipNorm | ClipAuto)
+    action: Action = "recorded" if bounded else _action(training)
     course.incidents += 1
-    if course.incidents > _EXAMINED:
-        if action == "recorded":
-            return True
-        fault, path = None, None
-    else:
+    fault, path = None, None
+    if course.incidents <= _EXAMINED:
         fault, path = _examined(training, batch, norm, random)
-    line = report(
-        step, wrong, training.plan, training.optimizer.lr, course.last, str(training.kept), fault, path
-    )
+    elif bounded:
+        return True
+    if wrong is None:
+        assert norm is not None
+        wrong = jump(norm, training.watch.usual)
+    kept = str(training.kept) if action == "stop" else None
+    line = report(step, wrong, training.plan, training.optimizer.lr, course.last, kept, fault, path)
     if action == "stop":
         training.emit(IncidentMet(step, line, action, path))
         stop(training, line)
@@ -103,11 +105,8 @@ def roll_back(training: "Training") -> None:
     training.course.rollbacks, training.course.incidents = rollbacks + 1, incidents
 
 
-def _action(training: "Training", wrong: str | None) -> Action:
-    plan, course = training.plan, training.course
-    if wrong is None and isinstance(plan.clip, ClipNorm | ClipAuto):
-        return "recorded"  # the update is no longer than any other
-    if plan.on_incident == "skip" and course.skipped_in_a_row < _SKIPS_IN_A_ROW:
+def _action(training: "Training") -> Action:
+    if training.plan.on_incident == "skip" and training.course.skipped_in_a_row < _SKIPS_IN_A_ROW:
         return "skip"
     return "rollback" if may_roll_back(training) else "stop"
 
