@@ -73,7 +73,7 @@ class GradientError(WorkFailed, ValueError):
     """A gradient check is above its tolerance."""
 
 
-class StopTraining(Exception):  # noqa: N818  # it is no error
+class StopTraining(Exception):  # it is no error
     """A callback of `throughtime.fit` raises it to end training as if its last update had been made.
 
     Its text, one line, is told as the reason.

@@ -231,8 +231,8 @@ def _as_damage(path: Path) -> Any:
         ) from None
 
 
-def _as_python(number: Any) -> Any:
-    """A NumPy number as Python's."""
-    if isinstance(number, np.generic):
-        return number.item()
-    raise TypeError(f"{number!r} found; expected what JSON knows.")
+def _as_python(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{value!r} found; expected what JSON knows.")

@@ -14,7 +14,7 @@ from throughtime.machine.arrays import Array
 from throughtime.targets import IGNORED
 
 # So many offsets are looked at together.
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 
 
 class Sentences(Sequence[Array]):

@@ -33,7 +33,7 @@ from throughtime.machine.arrays import Array
 # So many characters are cut into words together, on all processors; more would only take memory.
 _AT_ONCE = 1 << 18
 # So many ids are looked at together.
-_IDS = 1 << 20
+_IDS = 1 << 16
 
 
 class Tokenizer:

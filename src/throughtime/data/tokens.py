@@ -17,7 +17,7 @@ from throughtime.machine.arrays import Array
 By: TypeAlias = Literal["stream", "sentence"]
 
 # So many ids are looked at together.
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,10 +79,8 @@ def report(
     """
     clip = "none" if plan.clip is None else str(plan.clip)
     before = "the first loss" if last is None else f"last finite loss {last[1]:.3g} at step {last[0]}"
-    parts = [
-        f"{'step' if kept is None else 'training diverged at step'} {step}{' went wrong' if kept is None else ''}: {wrong} "
-        f"(learning rate {lr:g}, clipping {clip}, {before})."
-    ]
+    what = f"step {step} went wrong" if kept is None else f"training diverged at step {step}"
+    parts = [f"{what}: {wrong} (learning rate {lr:g}, clipping {clip}, {before})."]
     if fault is not None and fault.first is not None:
         parts.append(f"First: {fault.first} is {fault.first.value:g}.")
     if fault is not None:

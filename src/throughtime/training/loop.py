@@ -32,10 +32,10 @@ from throughtime.training.events import (
     Step,
     Stopped,
 )
-from throughtime.training.incidents import NormWatch
 from throughtime.training.kept import Kept
 from throughtime.training.material import Material
 from throughtime.training.metrics import Metrics
+from throughtime.training.norm_watch import NormWatch
 from throughtime.training.pace import Pace
 from throughtime.training.plan import Plan
 from throughtime.training.response import RolledBack, may_roll_back, respond, roll_back, stop
