@@ -2,7 +2,7 @@
 
     python -m tests.endurance.victim DESCRIPTOR MOMENT FILE COUNT train ...
 
-The COUNTth time that it comes to that moment with a file whose name contains FILE, it writes a byte to the descriptor
+The COUNTth time that it comes to that moment with a file whose directory and name contain FILE, it writes a byte to the descriptor
 and goes on only when its standard input ends.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 MOMENTS = {
+    "opened": "the file is there, and empty",
     "half": "half of the file is written",
     "unsynced": "all of it is written, nothing flushed to the disk",
     "synced": "it has not got its name yet",
@@ -66,11 +67,15 @@ def wrap_files(stay: Stay) -> None:
     names: dict[int, str] = {}
     opened, synced, replaced, unlinked = Path.open, os.fsync, Path.replace, Path.unlink
 
+    def name_of(path: Path) -> str:
+        return f"{path.parent.name}/{path.name}"
+
     def open_(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         file = opened(path, mode, *args, **kwargs)
         if "b" in mode and mode[0] in "wa":
-            names[file.fileno()] = path.name
-            return Halved(file, stay, path.name) if stay.moment == "half" else file
+            names[file.fileno()] = name_of(path)
+            stay.at("opened", name_of(path))
+            return Halved(file, stay, name_of(path)) if stay.moment == "half" else file
         return file
 
     def fsync(descriptor: int) -> None:
@@ -79,14 +84,14 @@ def wrap_files(stay: Stay) -> None:
         synced(descriptor)
 
     def replace(path: Path, target: Path) -> Path:
-        stay.at("synced", target.name)
+        stay.at("synced", name_of(target))
         result = replaced(path, target)
-        stay.at("renamed", target.name)
+        stay.at("renamed", name_of(target))
         return result
 
     def unlink(path: Path, missing_ok: bool = False) -> None:
         if not path.name.startswith("."):
-            stay.at("pruning", path.name)
+            stay.at("pruning", name_of(path))
         unlinked(path, missing_ok)
 
     Path.open, os.fsync, Path.replace, Path.unlink = open_, fsync, replace, unlink  # type: ignore[method-assign,assignment]
