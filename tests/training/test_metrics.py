@@ -41,7 +41,7 @@ def test_metrics_are_one_object_a_line_on_disk_at_once(tmp_path):
         {"step": 1, "stopped": "why"},
         {"step": 1, "finished": None},
     ]
-    assert len(metrics.records) == 4
+    assert metrics.records == []
 
 
 def test_metrics_go_on_where_a_file_ends(tmp_path):
@@ -61,11 +61,9 @@ def test_metrics_are_cut_back_to_a_mark(tmp_path, on_disk):
         mark = metrics.mark()
         metrics(STOPPED)
         metrics.cut(mark)
-        assert [record["step"] for record in metrics.records] == [1]
         metrics(EVALUATED)
-        assert metrics.records[1]["val_loss"] == 4.4
-    if path is not None:
-        assert [record.get("val_loss") for record in read_metrics(path)] == [None, 4.4]
+    records = metrics.records if path is None else read_metrics(path)
+    assert [record.get("val_loss") for record in records] == [None, 4.4]
 
 
 def test_metrics_shorter_than_their_mark_lose_no_more_than_a_broken_line(tmp_path):

@@ -189,7 +189,7 @@ def fit(
         elif path is not None:
             require_free(path)  # another run may have taken it since
         with Metrics(None if path is None else path / METRICS) as metrics:
-            run._history = metrics.records
+            run._history = metrics.records if path is None else None
             training = Training(model, plan, material, path, metrics, emit)
             if resume:
                 training.take_up()

@@ -1,4 +1,4 @@
-"""The course of a run as records: kept in memory, and written to metrics.jsonl line by line."""
+"""The course of a run as records: lines of metrics.jsonl, or without a directory kept in memory."""
 
 import json
 import math
@@ -19,12 +19,12 @@ class Metrics:
     Parameters
     ----------
     path : Path or None
-        The file, which is made if it is missing; None keeps the records in memory alone.
+        The file, which is made if it is missing; None keeps the records in memory.
 
     Attributes
     ----------
     records : list of dict
-        One for each line.
+        Empty where there is a file: a long run has millions.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -51,11 +51,12 @@ class Metrics:
                 record = {"step": event.steps, "finished": event.early}
             case _:
                 return
-        self.records.append(record)
-        if self._file is not None:
-            with self._named():
-                self._file.write((to_json(record) + "\n").encode())
-                self._file.flush()  # so that whoever follows the file sees each line at once
+        if self._file is None:
+            self.records.append(record)
+            return
+        with self._named():
+            self._file.write((to_json(record) + "\n").encode())
+            self._file.flush()  # so that whoever follows the file sees each line at once
 
     def mark(self) -> int:
         """The bytes written so far, all of them on the disk: what `cut` goes back to."""
@@ -75,7 +76,6 @@ class Metrics:
             # Where the power has failed, the file may be shorter than it was at the mark, and end within a line.
             self._file.truncate(whole.rfind(b"\n") + 1)
             self._file.seek(0, os.SEEK_END)
-        self.records[:] = read_metrics(self._path)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
