@@ -89,6 +89,8 @@ def strike(
         tally.failures += [f"damage {number}, {scene.course.name}: {line}" for line in failures]
         if (number + 1) % 100 == 0:
             tell(f"{number + 1} damages, {len(tally.failures)} failures")
+    if not tally.failures:
+        shutil.rmtree(here)
     return tally
 
 

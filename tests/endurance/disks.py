@@ -66,6 +66,8 @@ def fill(
             tally.counts["mismatches"] += bool(failures)
             tally.failures += [f"{name}, {course.name}: {line}" for line in failures]
             tell(f"{name}: {course.name}: {'; '.join(failures) or 'the same bits'}")
+    if not tally.failures:
+        shutil.rmtree(here)
     return tally
 
 

@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,12 +26,10 @@ from tests.endurance.sameness import damaged, differences
 _LIVES = 9
 _BY_WRITE = ("opened", "half", "unsynced", "synced", "renamed")
 _BY_FILE = {"metrics": ("opened", "half", "unsynced"), "step-": (*_BY_WRITE, "pruning")}
-# Which file, how many writes later at most, and how often.
-_FILES_AT_START = tuple((name, 1) for name in ("tokens/", "tokenizer", "config", "options", "metrics")) + (
-    ("model", 2),
-    ("step-", 6),
-)
-_FILES_LATER = (("config", 1), ("model", 3), ("metrics", 8)) + (("step-", 12),) * 5
+# Which file, and how many writes later at most.
+_FILES_AT_START = [("tokens/", 1), ("tokenizer", 1), ("config", 1), ("options", 1), ("metrics", 1)]
+_FILES_AT_START += [("model", 2), ("step-", 6), ("step-", 12)]
+_FILES_LATER = [("config", 1), ("model", 3), ("metrics", 8), *[("step-", 12)] * 5]
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,8 @@ def hunt(
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(work) for _ in range(workers)]:
             done.result()
+    if not tally.failures:
+        shutil.rmtree(here)
     return tally
 
 

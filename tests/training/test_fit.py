@@ -18,7 +18,7 @@ from throughtime.machine import denormals
 from throughtime.machine.jit import COMPILING
 from throughtime.optim.schedule import HalveOnRise
 from throughtime.storage import load_sealed
-from throughtime.training.events import Evaluated, Event, Finished, Started, Step, Stopped
+from throughtime.training.events import Checkpointed, Evaluated, Event, Finished, Started, Step, Stopped
 
 QUICK: dict[str, Any] = {"batch_size": 4, "seq_len": 10, "epochs": 1}
 
@@ -400,6 +400,48 @@ def test_fit_stops_when_a_callback_asks_for_it(text, tokenizer, model, tmp_path)
         model, text, tokenizer=tokenizer, callbacks=enough, out=tmp_path / "run", eval_every=9, **QUICK
     )
     assert (run.finished.steps, run.finished.early, run.finished.best_step) == (5, "that is enough", 5)
+
+
+@pytest.mark.parametrize("kind", [Started, Step, Evaluated, Checkpointed, Finished])
+def test_a_callback_may_end_training_at_any_event_again_and_again(kind, text, tokenizer, model, tmp_path):
+    def enough(event: Event) -> None:
+        if isinstance(event, kind):
+            raise tt.StopTraining(kind.__name__)
+
+    run = tt.fit(
+        model, text, tokenizer=tokenizer, callbacks=enough, out=tmp_path / "run", eval_every=4, **QUICK
+    )
+    steps = {Started: 0, Checkpointed: 0, Step: 1, Evaluated: 4}
+    assert run.finished.steps == steps.get(kind, run.history[-1]["step"])
+    assert run.finished.early == (None if kind is Finished else kind.__name__)
+    assert run.finished.val_loss is not None or run.finished.steps == 0
+
+
+def test_fit_ended_with_bad_weights_under_rollback_ends_well(text, tokenizer, model, tmp_path):
+    def ruin(event: Event) -> None:
+        if isinstance(event, Step) and event.step == 9:
+            model.params["readout.bias"][0] = np.nan
+            raise tt.StopTraining("now")
+
+    run = tt.fit(
+        model, text, tokenizer=tokenizer, callbacks=ruin, out=tmp_path / "run", eval_every=4, on_incident="rollback",
+        **QUICK,
+    )  # fmt: skip
+    assert (run.finished.steps, run.finished.early) == (8, "now")
+
+
+def test_fit_gives_the_optimizer_s_rate_back(text, tokenizer, model):
+    optimizer = tt.Adam(0.01)
+    tt.fit(
+        model,
+        text,
+        tokenizer=tokenizer,
+        optimizer=optimizer,
+        schedule=tt.schedule_from_spec("cosine"),
+        max_steps=5,
+        **QUICK,
+    )
+    assert optimizer.lr == 0.01
 
 
 def test_fit_stops_after_evaluations_without_a_better_one(text, tokenizer, model):

@@ -9,6 +9,7 @@ import pytest
 from tests.training.conftest import TEXT
 
 import throughtime as tt
+from throughtime.data import read
 from throughtime.errors import DamagedError
 from throughtime.optim import ClipAuto, schedule_from_spec
 from throughtime.storage import load_sealed
@@ -146,6 +147,51 @@ def test_resume_can_train_longer(tmp_path):
     assert run.finished.seconds > first.finished.seconds
 
 
+@pytest.mark.parametrize("by_callback", [True, False])
+def test_a_run_that_was_ended_goes_on_as_if_it_had_not_been(tmp_path, by_callback):
+    # At a rate where the validation loss rises now and then, an evaluation more would halve it once more.
+    of_model = {"cell": "lstm", "num_layers": 2, "dropout": 0.3}
+    of_fit = {
+        "optimizer": lambda: tt.Adam(1.0),
+        "schedule": lambda: schedule_from_spec("halve"),
+        "eval_every": 3,
+    }
+    whole = fit(tmp_path / "whole", model_of(**of_model), **of_fit)
+
+    def enough(event):
+        if isinstance(event, Step) and event.step in (11, 16):
+            raise tt.StopTraining("enough")
+
+    out = tmp_path / "run"
+    if by_callback:
+        fit(out, model_of(**of_model), callbacks=enough, **of_fit)
+    else:
+        fit(out, model_of(**of_model), **of_fit, max_steps=11)
+        fit(out, model_of(**of_model), **of_fit, max_steps=16, resume=True)
+    again = fit(out, model_of(**of_model), resume=True, **of_fit)
+    rates = [[record["lr"] for record in run.history if "loss" in record] for run in (whole, again)]
+    assert rates[0] == rates[1]
+    assert len(set(rates[0])) > 2
+    arrays = [bits(run.path)[0] for run in (whole, again)]
+    assert {k: v for k, v in arrays[0].items() if not k.startswith("kept")} == {
+        k: v for k, v in arrays[1].items() if not k.startswith("kept")
+    }
+
+
+def test_resume_does_not_forget_the_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("THROUGHTIME_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "text.txt"
+    file.write_text(TEXT)
+    out = tmp_path / "run"
+    settings = {"tokenizer": TOKENIZER, "out": out, "batch_size": 4, "epochs": 3}
+    tt.fit(model_of(), read(file), max_steps=2, **settings)
+    for steps in (4, 6, 8):
+        run = tt.resume(out, max_steps=steps)  # the first from the tokens that were kept
+        assert run.finished.steps == steps
+        assert run.config["corpus"]["files"] == [str(file)]
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+
+
 def test_resume_of_a_finished_run_changes_nothing(tmp_path):
     out = tmp_path / "run"
     fit(out, model_of(), epochs=1)
@@ -222,6 +268,21 @@ def test_the_last_checkpoints_and_the_best_stay(tmp_path):
     arrays, about = load_sealed(tmp_path / "run" / "checkpoints" / f"step-{kept[-1]:08}.safetensors")
     assert about["course"]["step"] == run.finished.steps
     assert {name.partition("/")[0] for name in arrays} == {"weights", "optimizer", "state", "kept"}
+
+
+def test_the_best_checkpoint_stays_wherever_it_falls(tmp_path):
+    run = fit(
+        tmp_path / "run",
+        model_of(),
+        eval_every=7,
+        checkpoint_every=5,
+        keep_checkpoints=1,
+        optimizer=lambda: tt.Adam(1.0),
+    )
+    best = run.finished.best_step
+    kept = Checkpoints(tmp_path / "run", 1).steps()
+    assert best not in (25, 30)
+    assert kept == [best, 30]
 
 
 def test_a_run_in_use_is_refused(tmp_path):

@@ -84,10 +84,12 @@ class Checkpoints:
         names = (_NAME.fullmatch(entry.name) for entry in self.directory.iterdir())
         return sorted(int(name[1]) for name in names if name)
 
-    def newest(self) -> tuple[Snapshot | None, list[str]]:
-        """The newest checkpoint that is whole, and a line for each newer one that is not."""
+    def newest(self, last: int | None = None) -> tuple[Snapshot | None, list[str]]:
+        """The newest checkpoint that is whole, of the step `last` or before, and a line for each newer one that is not."""
         damage: list[str] = []
         for step in reversed(self.steps()):
+            if last is not None and step > last:
+                continue
             path = self._path(step)
             try:
                 arrays, about = load_sealed(path)

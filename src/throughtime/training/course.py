@@ -37,14 +37,12 @@ class Course:
     evaluated : int
         The step at which the last evaluation was made.
     worse : int
-        How many evaluations in a row have not been the best.
+        How many planned evaluations in a row have not been the best.
     clipped, skipped, skipped_in_a_row, incidents, rollbacks : int
         How many updates were clipped, were left out, and went wrong in any way; how often training went back to a
         checkpoint.
     last : (int, float) or None
         The last update, and its loss in nats per token.
-    early : str or None
-        Why training is to end before its last planned update.
     seconds : float
         Spent so far, in all the times that the run was taken up.
     """
@@ -62,7 +60,6 @@ class Course:
     incidents: int = 0
     rollbacks: int = 0
     last: tuple[int, float] | None = None
-    early: str | None = None
     seconds: float = 0.0
     epoch_loss: Mean = field(default_factory=Mean)
     interval_loss: Mean = field(default_factory=Mean)

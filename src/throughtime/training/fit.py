@@ -106,17 +106,21 @@ def fit(
         Go on with the run in `out`, from its newest checkpoint that is whole. All arguments are those it was started
         with, but for `epochs`, `max_steps`, `threads`, `callbacks` and those of checkpoints and incidents. It ends in
         the same bits as if it had never been stopped. `throughtime.resume` knows the arguments by itself.
+        A run that had come to its end goes on as one that had more epochs from the start, but that an evaluation
+        which was made for its end may have found the best weights.
     checkpoint_every : int, optional
         Updates from one checkpoint to the next; by default there is one at each evaluation.
     keep_checkpoints : int
         How many of the last ones stay; that of the best evaluation stays, too.
     on_incident : "stop", "skip" or "rollback"
-        What to do where something is not finite or the gradient's norm jumps: end training; leave the update out; or
-        go back to the last checkpoint with half the learning rate, a few times at most.
+        What to do where something is not finite or the gradient's norm jumps far above its median: end training, but
+        for a jump, which is only recorded; leave the update out, ten times in a row at most; or go back to the last
+        good checkpoint with half the learning rate, five times at most. Where there is clipping a jump is only recorded.
     threads : int
         Into how many parts a batch is split, one a thread. The same bits are promised for the same number.
     callbacks : callable, or several
-        Called with each event of `throughtime.training.events`; one may raise `throughtime.StopTraining`.
+        Called with each event of `throughtime.training.events`. From `Started` on, one may raise
+        `throughtime.StopTraining`: training then ends after the update under way.
 
     Returns
     -------
@@ -186,6 +190,9 @@ def fit(
         if path is not None and resume:
             for line in differences(path, config):
                 emit(Noticed(line))
+            config["corpus"] = load_config(path)[
+                "corpus"
+            ]  # it knows the files, even if their tokens were given now
         elif path is not None:
             require_free(path)  # another run may have taken it since
         with Metrics(None if path is None else path / METRICS) as metrics:

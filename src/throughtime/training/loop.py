@@ -3,7 +3,7 @@
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +80,7 @@ class Training:
         self.watch = NormWatch()
         self.state: State | None = None
         self.saved: tuple[int, int] | None = None  # the step of the last checkpoint, and of its evaluation
+        self.asked: str | None = None  # why a callback has ended training
         self.resumed_step = 0
         self.pace = Pace(0, 0)
         self.signals = Signals()
@@ -102,9 +103,9 @@ class Training:
         RunError
             None is.
         """
-        found = self.last_good()
+        found = self._newest()
         restore(self, found)
-        self.course.early = self._early()
+        self.saved = self.course.step, self.course.evaluated
         self.resumed_step = found.step
 
     def run(self) -> Finished:
@@ -117,30 +118,26 @@ class Training:
         try:
             # What overflows is found where it matters, and reported once.
             with listening() as self.signals, computing(), np.errstate(over="ignore", invalid="ignore"):
-                try:
-                    self._loop()
-                except StopTraining as stop:
-                    self.course.early = " ".join(str(stop).split()) or "a callback has stopped it"
-                    self._evaluate_if_due()
+                self._loop()
                 self._checkpoint()
         except Heard:
             assert self.signals.heard is not None
             raise self._interrupted(self.signals.heard) from None
         finally:
             self.kept.restore()
+            self.optimizer.lr = self.base_lr  # it is the caller's, who may use it again
         finished = conclusion(self)
         self.emit(finished)
         return finished
 
     def _loop(self) -> None:
         while True:
-            try:
+            with suppress(RolledBack):
                 self._between_updates()  # what a run was stopped before
                 while not self._is_done():
                     self._epoch()
+                self._evaluate_if_due()  # a callback may have ended training after the last one
                 return
-            except RolledBack:
-                self.saved = None
 
     def _epoch(self) -> None:
         """Go through the rest of an epoch."""
@@ -153,14 +150,25 @@ class Training:
                 return
         self.course.epoch, self.course.batch = self.course.epoch + 1, 0
 
+    @property
+    def early(self) -> str | None:
+        """Why training is to end before its last planned update, if it is."""
+        worse, patience = self.course.worse, self.plan.patience
+        if self.asked is None and patience is not None and worse >= patience:
+            return f"no better evaluation in {worse}"
+        return self.asked
+
     def _is_done(self) -> bool:
-        return self.course.step >= self.steps or self.course.early is not None
+        return self.course.step >= self.steps or self.early is not None
 
     def _between_updates(self) -> None:
         self._obey()
         every = self.plan.checkpoint_every
+        before = self.kept.step
         evaluated = self._evaluate_if_due()
-        if self.course.step and (self.course.step % every == 0 if every else evaluated):
+        wanted = self.course.step % every == 0 if every else evaluated
+        if self.course.step and (wanted or self.kept.step != before):  # the best one has a checkpoint, too
+            self._require_sane(absurd_weights(self.model.params))
             self._checkpoint()
 
     # ------------------------------------------------------------ one update
@@ -237,23 +245,25 @@ class Training:
     # ------------------------------------------------------------ evaluations
 
     def _evaluate_if_due(self) -> bool:
-        course = self.course
-        due = course.step % course.interval == 0 or self._is_done()
-        if not due or course.evaluated == course.step:
+        """Evaluate at the end of each interval, and at the end of training."""
+        course, val = self.course, self.material.val
+        planned = course.step % course.interval == 0
+        if not (planned or self._is_done()) or course.evaluated == course.step:
             return False
         self._require_sane(absurd_weights(self.model.params))
-        if self.material.val is None:
+        if val is None:
             with self._averaged_weights():
                 self.kept.keep(course.step, None)
-            self.plan.schedule.evaluated(course.interval_loss.value)
-            course.interval_loss = Mean()
             course.evaluated = course.step
+            if planned and course.interval_loss.tokens:
+                self._take_notice(course.interval_loss.value)
+                course.interval_loss = Mean()
         else:
-            self._evaluate(self.material.val)
+            self._evaluate(val, planned)
         return True
 
-    def _evaluate(self, val: ScoredText) -> None:
-        plan, course = self.plan, self.course
+    def _evaluate(self, val: ScoredText, planned: bool) -> None:
+        course = self.course
         start = time.perf_counter()
         with self._averaged_weights():
             found = val.score(self.model, self.buffers, self._obey)
@@ -262,14 +272,19 @@ class Training:
         if best:
             with self._averaged_weights():
                 self.kept.keep(course.step, found)
-        course.worse = 0 if best else course.worse + 1
         course.evaluated = course.step
-        plan.schedule.evaluated(found.loss)
-        if self.trigger is not None and self.trigger.evaluated(found.loss) and self.averaged is None:
-            self.averaged = AveragedWeights(self.model.params)
-        course.early = course.early or self._early()
+        # One that is made because training ends must leave no trace in a run that goes on after all.
+        if planned:
+            course.worse = 0 if best else course.worse + 1
+            self._take_notice(found.loss)
         self.pace.evaluation(time.perf_counter() - start)
         self.emit(Evaluated(course.step, found.loss, found.perplexity, found.bits_per_char, best, self._lr()))
+
+    def _take_notice(self, loss: float) -> None:
+        """Let what follows evaluations hear of one."""
+        self.plan.schedule.evaluated(loss)
+        if self.trigger is not None and self.trigger.evaluated(loss) and self.averaged is None:
+            self.averaged = AveragedWeights(self.model.params)
 
     def _require_sane(self, wrong: str | None) -> None:
         """Go back, or end training, where an evaluation shows that the updates before it have gone wrong."""
@@ -284,13 +299,6 @@ class Training:
         roll_back(self)
         self.emit(IncidentMet(step, line, "rollback", None))
         raise RolledBack
-
-    def _early(self) -> str | None:
-        """Why training is to end here, if it is."""
-        course, patience = self.course, self.plan.patience
-        if patience is None or course.worse < patience or course.step >= self.steps:
-            return None
-        return f"no better evaluation in {course.worse}"
 
     @contextmanager
     def _averaged_weights(self) -> Iterator[None]:
@@ -325,10 +333,19 @@ class Training:
             rest = f"; the run so far lies in {self.path}. Go on with: {go_on}"
         return Interrupted(f"interrupted at step {step}{rest}", signal)
 
-    def last_good(self) -> Snapshot:
-        """The newest checkpoint that is whole."""
+    def last_proved(self) -> Snapshot:
+        """The newest checkpoint whose weights an evaluation or a later update has found good.
+
+        One that was written just before an update went wrong may hold what made it go wrong.
+        """
+        course = self.course
+        evaluated = course.evaluated if self.material.val is not None else 0
+        return self._newest(max(course.step - 1, evaluated))
+
+    def _newest(self, last: int | None = None) -> Snapshot:
+        """The newest checkpoint that is whole, of the step `last` or before."""
         assert self.checkpoints is not None
-        found, damage = self.checkpoints.newest()
+        found, damage = self.checkpoints.newest(last)
         if found is None:
             reason = damage[0] if damage else f"{self.checkpoints.directory} holds no checkpoint"
             raise RunError(
@@ -350,5 +367,9 @@ class Training:
         self.emit(Checkpointed(course.step, path))
 
     def emit(self, event: Event) -> None:
+        """Tell everyone; a callback may ask for the end, which then comes between two updates."""
         self.metrics(event)
-        self.tell(event)
+        try:
+            self.tell(event)
+        except StopTraining as stop:
+            self.asked = " ".join(str(stop).split()) or "a callback has stopped it"

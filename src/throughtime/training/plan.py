@@ -111,6 +111,11 @@ class Plan:
         for name in ("max_steps", "eval_every", "checkpoint_every", "patience", "average"):
             if getattr(self, name) is not None:
                 require_count(name, getattr(self, name))
+        if self.on_incident == "rollback" and self.keep_checkpoints < 2:
+            raise ArgumentError(
+                "keep_checkpoints=1 found with on_incident='rollback'; expected at least 2, as the newest may be what went "
+                "wrong. Keep 3."
+            )
         if self.val_fraction == 0:
             for name in ("patience", "average"):
                 if getattr(self, name) is not None:

@@ -1,12 +1,12 @@
 """What follows an update that went wrong: it is examined, kept, and answered as `on_incident` says."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from throughtime.data.batch import Batch
-from throughtime.errors import DivergedError
+from throughtime.errors import DivergedError, RunError
 from throughtime.networks.faults import Fault
-from throughtime.optim import ClipAuto, ClipNorm
 from throughtime.training.divergence import jump, report
 from throughtime.training.events import Action, IncidentMet, Stopped
 from throughtime.training.incidents import Incident, save_incident
@@ -46,7 +46,7 @@ def respond(
     Returns
     -------
     bool
-        Whether the update is to be made after all, as clipping has bounded it.
+        Whether the update is to be made after all.
 
     Raises
     ------
@@ -57,13 +57,12 @@ def respond(
     """
     course = training.course
     step = course.step + 1
-    bounded = wrong is None and isinstance(training.plan.clip, ClipNorm | ClipAuto)
-    action: Action = "recorded" if bounded else _action(training)
+    action = _action(training, jumped=wrong is None)
     course.incidents += 1
     fault, path = None, None
     if course.incidents <= _EXAMINED:
         fault, path = _examined(training, batch, norm, random)
-    elif bounded:
+    elif action == "recorded":
         return True
     if wrong is None:
         assert norm is not None
@@ -101,12 +100,17 @@ def may_roll_back(training: "Training") -> bool:
 def roll_back(training: "Training") -> None:
     """Be as at the last good checkpoint, with half the learning rate."""
     rollbacks, incidents = training.course.rollbacks, training.course.incidents
-    restore(training, training.last_good())
+    restore(training, training.last_proved())
+    training.saved = None  # none holds the rate that is halved now
     training.course.rollbacks, training.course.incidents = rollbacks + 1, incidents
 
 
-def _action(training: "Training") -> Action:
-    if training.plan.on_incident == "skip" and training.course.skipped_in_a_row < _SKIPS_IN_A_ROW:
+def _action(training: "Training", jumped: bool) -> Action:
+    plan, course = training.plan, training.course
+    # A jump is finite: clipping has bounded it, and without clipping many a run recovers by itself.
+    if jumped and (plan.clip is not None or plan.on_incident == "stop"):
+        return "recorded"
+    if plan.on_incident == "skip" and course.skipped_in_a_row < _SKIPS_IN_A_ROW:
         return "skip"
     return "rollback" if may_roll_back(training) else "stop"
 
@@ -118,8 +122,9 @@ def _examined(
     plan, course = training.plan, training.course
     before, before_step = training.kept.params, training.kept.step
     if training.checkpoints is not None:
-        snapshot = training.last_good()
-        before, before_step = snapshot.part("weights"), snapshot.step
+        with suppress(RunError):  # none is whole: the kept weights will do, and the incident must be told
+            snapshot = training.last_proved()
+            before, before_step = snapshot.part("weights"), snapshot.step
     incident = Incident(
         step=course.step + 1,
         params=training.model.params,

@@ -43,7 +43,7 @@ def conclusion(training: "Training") -> Finished:
         time.perf_counter() - training.started,
         training.pace.overall,
         course.clipped / course.step if course.step else 0.0,
-        course.early,
+        training.early,
         training.resumed_step,
         training.path,
     )
