@@ -1,4 +1,5 @@
 import hashlib
+import json
 import math
 import re
 
@@ -6,9 +7,10 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.errors import ArgumentError
-from throughtime.initial import generator, normal, parse_initialisation, uniform
+from throughtime.errors import ArgumentError, RunError
+from throughtime.initial import generator, normal, parse_initialisation, recorded_generator, uniform
 from throughtime.initial.starts import chrono, identity, orthogonal, smart_tanh, xavier
+from throughtime.storage import as_python
 from throughtime.training.fit import fit
 
 H = 24
@@ -57,6 +59,40 @@ def test_generator_of_an_int_repeats_and_a_generator_is_itself():
 def test_seed_of_another_kind_is_refused(seed):
     with pytest.raises(ArgumentError, match=r"seed .* found; expected an int of at least 0.*\. Pass seed=0"):
         generator(seed)
+
+
+KINDS = (np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recorded_generator_draws_on(kind):
+    rng = np.random.Generator(kind(3))
+    rng.random(5, np.float32)
+    record = rng.bit_generator.state
+    again = recorded_generator(json.loads(json.dumps(record, default=as_python)))
+    assert type(again.bit_generator) is kind
+    assert (again.random(999, np.float32) == rng.random(999, np.float32)).all()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"bit_generator": "seed"},
+        {"bit_generator": "BitGenerator"},
+        {"bit_generator": []},
+        {"bit_generator": "PCG64"},
+        {"bit_generator": "PCG64", "state": {"state": -1, "inc": 2**200}, "has_uint32": 0, "uinteger": 0},
+        {"bit_generator": "PCG64", "state": {"state": "x", "inc": 1}, "has_uint32": 0, "uinteger": 0},
+        {"bit_generator": "MT19937", "state": {"key": [1, 2], "pos": 3}},
+        {"bit_generator": "Philox", "state": {"counter": [], "key": []}, "buffer": 3},
+        {"bit_generator": "SFC64", "state": 3},
+        [],
+        None,
+    ],
+)
+def test_a_generator_that_numpy_has_not_is_no_recorded_one(state):
+    with pytest.raises(RunError, match="random generator's state that cannot be restored"):
+        recorded_generator(state)
 
 
 def test_uniform_fills_its_bounds():

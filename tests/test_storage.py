@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from throughtime.errors import DamagedError
-from throughtime.storage import load_sealed, metadata, open_sealed, save_sealed, seal, write_whole
+from throughtime.storage import load_sealed, metadata, open_sealed, part_of, save_sealed, seal, write_whole
 
 ARRAYS = {
     "weight": np.arange(6.0).reshape(2, 3),
@@ -93,6 +93,22 @@ def test_a_file_written_piece_by_piece_is_sealed_afterwards(tmp_path):
     arrays, about = load_sealed(tmp_path / "a")
     assert (arrays["ids"].tolist(), about) == ([1, 2, 3], 7)
     assert open_sealed(tmp_path / "a")[0]["ids"].offset == 8 + len(header)
+
+
+@pytest.mark.parametrize("offsets", [[0, 64], [8, 56], [-8, 40], [0, 40], [48], None])
+def test_arrays_that_lie_elsewhere_are_damage_even_under_a_right_seal(offsets, tmp_path):
+    entry = {"dtype": "F64", "shape": [6], "data_offsets": offsets}
+    header = json.dumps({"__metadata__": metadata(None), "a": entry}).encode()
+    with (tmp_path / "a").open("w+b") as file:
+        file.write(len(header).to_bytes(8, "little") + header + bytes(48))
+        seal(file)
+    with pytest.raises(DamagedError, match="is damaged"):
+        open_sealed(tmp_path / "a")
+
+
+def test_part_of_takes_one_part_by_its_own_names():
+    arrays = {"a/x": np.zeros(1), "a/x/y": np.ones(1), "ab/x": np.zeros(1), "a": np.zeros(1)}
+    assert part_of(arrays, "a") == {"x": arrays["a/x"], "x/y": arrays["a/x/y"]}
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):

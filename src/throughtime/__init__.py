@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from throughtime.networks.faults import examine
     from throughtime.networks.gradients import bptt, check_gradients
     from throughtime.networks.language_model import LanguageModel
-    from throughtime.networks.layer import GRU, LSTM, RNN, Recurrent
+    from throughtime.networks.layer import Recurrent
+    from throughtime.networks.named import GRU, LSTM, RNN
     from throughtime.networks.sequence_model import SequenceModel
     from throughtime.optim.adam import Adam
     from throughtime.optim.adamw import AdamW
@@ -115,12 +116,12 @@ _MODULE_OF = {
     "ClipValue": "throughtime.optim.clip",
     "Corpus": "throughtime.data.corpus",
     "Full": "throughtime.truncation",
-    "GRU": "throughtime.networks.layer",
-    "LSTM": "throughtime.networks.layer",
+    "GRU": "throughtime.networks.named",
+    "LSTM": "throughtime.networks.named",
     "LanguageModel": "throughtime.networks.language_model",
     "Momentum": "throughtime.optim.momentum",
     "RMSprop": "throughtime.optim.rmsprop",
-    "RNN": "throughtime.networks.layer",
+    "RNN": "throughtime.networks.named",
     "Recurrent": "throughtime.networks.layer",
     "SGD": "throughtime.optim.sgd",
     "SequenceModel": "throughtime.networks.sequence_model",

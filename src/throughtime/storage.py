@@ -8,6 +8,7 @@ has changed is found.
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,10 +131,23 @@ def load_sealed(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
         return load(bytes(content)), about
 
 
+def part_of(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
+    """Those of a file's arrays that are called "name/...", by what follows."""
+    begin = f"{name}/"
+    return {key.removeprefix(begin): array for key, array in arrays.items() if key.startswith(begin)}
+
+
+def as_python(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's: what `json.dumps` asks for by `default`."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{value!r} found; expected what JSON knows.")
+
+
 def metadata(about: Any) -> dict[str, str]:
     """A sealed file's metadata, its digest still blank."""
     # Facts first met as NumPy's numbers are Python's here. NaN is allowed: a loss may be one.
-    return {_ENTRY: json.dumps({"sha256": _BLANK, "about": about}, separators=(",", ":"), default=_as_python)}
+    return {_ENTRY: json.dumps({"sha256": _BLANK, "about": about}, separators=(",", ":"), default=as_python)}
 
 
 def seal(file: IO[bytes]) -> None:
@@ -168,15 +182,24 @@ def open_sealed(path: Path) -> tuple[dict[str, Place], Any]:
         header = _header(file)
         about, found = _facts(header)
         _compare(_digest(file, _digits(header)), found)
-    table = json.loads(header[_LENGTH_BYTES:])
-    places = {
-        name: Place(
-            _DTYPES[entry["dtype"]], tuple(entry["shape"]), len(header) + int(entry["data_offsets"][0])
-        )
-        for name, entry in table.items()
-        if name != "__metadata__"
-    }
+        table = json.loads(header[_LENGTH_BYTES:])
+        size = os.fstat(file.fileno()).st_size - len(header)
+        places = {
+            name: _place(entry, len(header), size) for name, entry in table.items() if name != "__metadata__"
+        }
     return places, about
+
+
+def _place(entry: Any, begin: int, size: int) -> Place:
+    """Where an array lies behind a header of `begin` bytes, before `size` bytes of arrays."""
+    place = Place(_DTYPES[entry["dtype"]], tuple(entry["shape"]), begin + entry["data_offsets"][0])
+    first, end = entry["data_offsets"]
+    if (
+        not 0 <= first <= end <= size
+        or end - first != math.prod(place.shape) * np.dtype(place.dtype).itemsize
+    ):
+        raise ValueError("its arrays are not where it says")
+    return place
 
 
 def _header(file: IO[bytes]) -> bytes:
@@ -229,10 +252,3 @@ def _as_damage(path: Path) -> Any:
         raise DamagedError(
             f"{path} is damaged ({reason}); expected the file as it was written. Remove it, or put a copy back."
         ) from None
-
-
-def _as_python(value: Any) -> Any:
-    """NumPy's numbers and arrays as Python's."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{value!r} found; expected what JSON knows.")

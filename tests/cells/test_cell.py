@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from throughtime.cells import Cell, equation, gru, lstm
+from throughtime.cells import Cell, equation, gru, lstm, rnn_relu, rnn_sigmoid, rnn_tanh
 from throughtime.errors import CellError
 from throughtime.machine.jit import python_function
 from throughtime.machine.streams import ROWS
@@ -74,6 +74,12 @@ def test_cell_shows_what_it_is():
     assert repr(make()) == "Cell('mine', gates=('n',), states=('h',))"
     assert repr(gru) == "Cell('gru', gates=('r', 'z', 'n'), states=('h',), apart=1)"
     assert repr(make(parameters={"alpha": 0.5})).endswith("parameters={'alpha': 0.5})")
+    assert repr(make(direct=False)) == "Cell('mine', gates=('n',), states=('h',), direct=False)"
+
+
+def test_only_the_plain_rnn_has_no_direct_path():
+    assert make().direct
+    assert [cell.direct for cell in (rnn_tanh, rnn_relu, rnn_sigmoid, lstm, gru)] == [False] * 3 + [True] * 2
 
 
 def test_cell_keeps_its_own_copy_of_what_it_was_made_of():

@@ -106,6 +106,15 @@ def test_backward_that_breaks_the_contract_is_refused_before_it_is_compiled(old,
     assert_says(error, found, expected)
 
 
+def test_direct_path_that_a_cell_declares_not_to_have_is_refused():
+    with pytest.raises(CellError) as error:
+        check_equations(leaky(direct=False))
+    assert_says(error, "backward returns dh_prev=", "expected 0, as direct=False declares")
+    hidden = replaced(backward, "(dh - dh * alpha,)", "(dh * 0,)")
+    with pytest.raises(GradientError, match="dh_prev differs from central differences"):
+        check_equations(leaky(backward=hidden, direct=False))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "wrong"),
     [

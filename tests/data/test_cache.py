@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.tokens import By, Tokens
 from throughtime.data.vocabularies import Unit
 from throughtime.errors import TextError, WorkFailed
+from throughtime.storage import save_sealed
 
 TEXT = "The cat sat on the mat. It saw Nguyễn Du!\n\nTrăm năm trong cõi người ta.\n" * 9
 
@@ -107,6 +109,55 @@ def test_the_same_text_goes_by_the_name_it_has_now(
     shutil.move(tmp_path / "poem.txt", tmp_path / "renamed.txt")
     assert encode_corpus(read(tmp_path / "renamed.txt"), tokenizer, "stream").name == "renamed.txt"
     assert len(list(directory.iterdir())) == 1
+
+
+def test_the_key_holds_the_versions_of_what_makes_the_tokens(
+    corpus: FileCorpus, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {tokens_key(corpus, tokenizer, "sentence")}
+    for name, value in {
+        "_FORMAT": 99,
+        "_SENTENCES": 99,
+        "sys.version_info": (3, 99, 0),
+        "unicodedata.unidata_version": "99.0.0",
+        "tokenizers.__version__": "99.0.0",
+    }.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(f"throughtime.data.cache.{name}", value)
+            keys.add(tokens_key(corpus, tokenizer, "sentence"))
+    assert len(keys) == 6
+
+
+@pytest.mark.parametrize("key", ["../x", "{place}/x", "", "A" * 64, "0" * 64 + "\n"])
+def test_what_is_no_key_touches_no_file(key: str, directory: Path, tmp_path: Path) -> None:
+    directory.mkdir(parents=True)
+    others = [tmp_path / "cache" / "x.safetensors", tmp_path / "x.safetensors", directory / ".safetensors"]
+    others += [directory / f"{name}.safetensors" for name in ("A" * 64, "0" * 64 + "\n")]
+    for other in others:
+        other.write_text("precious")
+    assert open_tokens(key.format(place=tmp_path)) is None
+    assert all(other.read_text() == "precious" for other in others)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "about"),
+    [
+        ({"ids": np.arange(3, dtype=np.uint8)}, {"step": 3}),
+        ({"ids": np.arange(3, dtype=np.uint8)}, None),
+        ({"ids": np.arange(3, dtype=np.uint8)}, {"key": "KEY", "name": 3, "text_sha256": "", "unknown": 0}),
+        ({}, {"key": "KEY", "name": "x", "text_sha256": "", "unknown": 0}),
+    ],
+)
+def test_another_sealed_file_under_a_key_is_not_used(
+    arrays: dict[str, np.ndarray], about: Any, directory: Path
+) -> None:
+    key = "0" * 64
+    if about and "key" in about:
+        about = {**about, "key": key}
+    directory.mkdir(parents=True)
+    save_sealed(directory / f"{key}.safetensors", arrays, about)
+    with pytest.warns(UserWarning, match="holds another text's tokens; expected .* tokenised again"):
+        assert open_tokens(key) is None
 
 
 def test_unknown_keys_open_nothing(directory: Path) -> None:

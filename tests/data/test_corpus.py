@@ -254,6 +254,21 @@ def test_read_and_blocks_report_their_progress(tmp_path: Path, monkeypatch: pyte
     assert told[-1].done == corpus.size == len(corpus.text)
 
 
+@pytest.mark.parametrize("name", ["text", "-"])
+def test_an_error_of_whoever_hears_of_progress_is_theirs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(report: Progress) -> None:
+        raise OSError(errno.ENOSPC, "a log's disk is full")
+
+    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    monkeypatch.setattr(blocks, "BLOCK", 4)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a longer text")))
+    (tmp_path / "text").write_text("a longer text")
+    with pytest.raises(OSError, match="a log's disk is full"):
+        read(name if name == "-" else tmp_path / name, full)
+
+
 @given(
     st.lists(st.sampled_from(["a", "é", "\r", "\n", "\r\n", "漢", "🇻🇳", "\ufeff", " "])), st.integers(3, 7)
 )

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 import unicodedata
@@ -224,6 +226,16 @@ def test_save_and_load_keep_everything(unit: Unit, tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {"tokenizer.json", "again.json"}
 
 
+def test_what_is_saved_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[list[str]] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append([path.name for path in tmp_path.iterdir()]))
+    Tokenizer.train("text").save(tmp_path / "tokenizer.json")
+    assert "tokenizer.json" not in synced[0]
+    assert synced[-1] == ["tokenizer.json"]
+
+
 def test_save_leaves_the_old_file_whole_when_it_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,10 +244,10 @@ def test_save_leaves_the_old_file_whole_when_it_fails(
     old = file.read_bytes()
 
     def full_disk(self: Path, target: Path) -> None:
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "no space left")
 
     monkeypatch.setattr(Path, "replace", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(OSError, match=r"no space.*tokenizer\.json"):
         Tokenizer.train("new").save(file)
     assert file.read_bytes() == old
     assert list(tmp_path.iterdir()) == [file]

@@ -14,6 +14,9 @@ import throughtime as tt
 from throughtime.cells import gru, lstm, rnn_relu, rnn_sigmoid, rnn_tanh
 from throughtime.machine import denormals
 from throughtime.machine.jit import COMPILING, cache_counts
+from throughtime.networks import ways_back
+from throughtime.sweeps.reverse import reverse
+from throughtime.sweeps.slots import for_cell
 
 T, B, I, H = 6, 3, 2, 4
 CELLS = [rnn_tanh, rnn_relu, rnn_sigmoid, lstm, gru, rich]
@@ -293,8 +296,8 @@ def test_overlapping_segments_by_reverse_sweeps_equal_the_lag_sweep(cell):
 def test_a_call_that_no_segment_cuts_is_one_reverse_sweep(num_layers, monkeypatch):
     layer, x, dy = make(num_layers=num_layers), draw(T, B, I), draw(T, B, H, seed=1)
     _, _, trace = layer.forward(x)
-    sweep, calls = layer.stack._reverse, []
-    monkeypatch.setitem(vars(layer.stack), "_reverse", lambda *arrays: calls.append(sweep(*arrays)))
+    sweep, calls = for_cell(reverse, layer.cell), []
+    monkeypatch.setattr(ways_back, "for_cell", lambda *_: lambda *arrays: calls.append(sweep(*arrays)))
     for truncation in (tt.Full(), tt.Window(T), tt.Chunk(2), tt.Chunk(2, T), tt.Chunk(1, T + 9)):
         layer.backward(trace, dy, truncation=truncation)
         assert len(calls) == num_layers, truncation

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.cells.gru import gru
-from throughtime.cells.lstm import lstm
-from throughtime.cells.rnn import rnn_tanh
+from throughtime.cells import Cell, gru, lstm, rnn_tanh, sigmoid, sigmoid_slope, tanh, tanh_slope
 from throughtime.errors import ArgumentError
 from throughtime.machine.buffers import Buffers
 from throughtime.networks.omega import check_omega, decayed, find_terms
@@ -156,6 +154,53 @@ def test_omega_and_its_gradient_equal_pytorch(torch, at):
         assert np.abs(gradient - expected).max() <= 1e-12 * np.abs(expected).max(), name
 
 
+def _forward_gated(a, state, rho):
+    a_p, ax_q, ah_q = a
+    p, q = sigmoid(a_p), tanh(ax_q + rho * ah_q)
+    return (p * q,), (p, q, ah_q)
+
+
+def _backward_gated(dstate, kept, state_prev, state, rho):
+    (dh,), (p, q, ah_q) = dstate, kept
+    dax_q = dh * p * tanh_slope(q)
+    return (dh * q * sigmoid_slope(p), dax_q, dax_q * rho), (type(dh)(0),), dax_q * ah_q
+
+
+# Two gates, halves apart and a parameter: all but a second path back in time.
+gated = Cell(
+    "gated", _forward_gated, _backward_gated, ("p", "q"), apart=1, parameters={"rho": 0.7}, direct=False
+)
+
+
+def test_omega_of_a_cell_of_ones_own_equals_pytorch(torch):
+    tt.check_cell(gated)
+    model, (x, targets) = tt.SequenceModel(I, H, O, gated, dtype="float64", seed=0), make_data()
+    tensors = {name: torch.tensor(p).requires_grad_() for name, p in model.params.items()}
+    w_ih, w_hh, b_ih, b_hh, rho = (
+        tensors[f"rnn.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "rho")
+    )
+    hs, halves = [torch.zeros(B, H, dtype=torch.float64)], []
+    for step in torch.tensor(x):
+        ax, ah = step @ w_ih.T + b_ih, hs[-1] @ w_hh.T + b_hh
+        p, q = torch.sigmoid((ax + ah)[:, :H]), torch.tanh(ax[:, H:] + rho * ah[:, H:])
+        halves.append(ah)
+        hs.append(p * q)
+    outputs = torch.stack(hs[1:]) @ tensors["readout.weight"].T + tensors["readout.bias"]
+    loss = (outputs - torch.tensor(targets)).square().mean()
+    found = torch.autograd.grad(loss, [*hs[1:], *halves], retain_graph=True)
+    deltas, of_halves = found[1:T], found[T + 1 :]
+    backs = [of_half @ w_hh for of_half in of_halves]
+    omega = torch.stack(
+        [(back.norm(dim=1) / delta.norm(dim=1) - 1) ** 2 for back, delta in zip(backs, deltas, strict=True)]
+    ).mean()
+    (loss + 4 * omega).backward()
+    r = tt.bptt(model, x, targets, omega=4.0)
+    assert r.omega == pytest.approx(omega.item(), rel=1e-12)
+    for name, gradient in r.grads.items():
+        expected = tensors[name].grad.numpy()
+        assert np.abs(gradient - expected).max() <= 1e-12 * np.abs(expected).max(), name
+
+
 def test_an_orthogonal_weight_of_a_linear_network_has_no_omega():
     model, (x, targets) = make_model("relu"), make_data()
     # A permutation keeps positive states positive, so that every unit stays in ReLU's linear half.
@@ -195,7 +240,7 @@ def test_one_step_has_no_term():
 @pytest.mark.parametrize(("dtype", "sizes"), [("float32", (1e-28, 1e30)), ("float64", (1e-280, 1e300))])
 def test_omega_does_not_depend_on_the_size_of_the_gradient(dtype, sizes):
     rng = np.random.default_rng(3)
-    da, dy = (rng.standard_normal((T, B, H)).astype(dtype) for _ in range(2))
+    da, dy = (rng.standard_normal(shape).astype(dtype) for shape in ((T, B, 1, H), (T, B, H)))
     weight = rng.standard_normal((H, H)).astype(dtype)
     arguments = weight, np.zeros((0, 0), bool), np.full(B, T), Buffers()
     expected = find_terms(da, dy, *arguments)
@@ -239,7 +284,11 @@ def test_threads_share_the_terms(threads):
         assert np.abs(several.grads[name] - gradient).max() <= 1e-13 * np.abs(gradient).max(), name
 
 
-@pytest.mark.parametrize("cell", [lstm, gru])
+# The same equations with nothing declared.
+undeclared = Cell("mine", _forward_gated, _backward_gated, ("p", "q"), apart=1, parameters={"rho": 0.7})
+
+
+@pytest.mark.parametrize("cell", [lstm, gru, undeclared], ids=lambda cell: cell.name)
 def test_a_cell_with_another_jacobian_is_refused(cell):
     with pytest.raises(ArgumentError, match=f"omega=4 found with cell {cell.name}; expected the plain RNN"):
         check_omega(4.0, cell, Full())
@@ -270,11 +319,11 @@ def test_what_stands_beyond_an_end_counts_for_nothing():
     rng, lengths = np.random.default_rng(4), np.array([9, 1, 5, 2])
     padding = (np.arange(T)[:, None] >= lengths)[:, :, None]
     da, dy, weight = (
-        rng.standard_normal((T, B, H)),
+        rng.standard_normal((T, B, 1, H)),
         rng.standard_normal((T, B, H)),
         rng.standard_normal((H, H)),
     )
-    da[np.broadcast_to(padding, da.shape)] = 0
+    da[padding[:, :, 0]] = 0
     found = find_terms(da, dy, weight, np.zeros((0, 0), bool), lengths, Buffers())
     assert found.number == (lengths - 1).sum()
     changed = find_terms(da, np.where(padding, 7, dy), weight, np.zeros((0, 0), bool), lengths, Buffers())

@@ -73,6 +73,15 @@ def test_held_makes_a_directory_and_gives_it_to_one_of_two(tmp_path):
     require_free(run)
 
 
+def test_a_lock_that_may_not_be_opened_shows_nobody(tmp_path, monkeypatch):
+    def denied(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / ".lock").touch()
+    monkeypatch.setattr("throughtime.training.directory.FileLock.acquire", denied)
+    assert not is_held(tmp_path)
+
+
 def test_held_says_why_it_cannot_write(tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")

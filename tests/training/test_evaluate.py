@@ -53,6 +53,22 @@ def test_evaluate_hardly_depends_on_how_many_go_side_by_side(by, text, tokenizer
     assert one.loss == pytest.approx(four.loss, rel=0.01 if by == "stream" else 1e-6)
 
 
+@pytest.mark.parametrize("by", ["stream", "sentence"])
+def test_evaluate_divides_what_goes_side_by_side_among_threads(by, text, tokenizer, monkeypatch):
+    model = tt.LanguageModel(tokenizer.vocab_size, 8, dtype="float64", seed=0)
+    evaluate_loss, seen = model.evaluate_loss, []
+    monkeypatch.setattr(
+        model,
+        "evaluate_loss",
+        lambda *batch, **how: (seen.append(how["threads"]), evaluate_loss(*batch, **how))[1],
+    )
+    one, three, again = (tt.evaluate(model, tokenizer, text, by, 5, threads=n) for n in (1, 3, 3))
+    assert set(seen) == {1, 3}
+    assert three == again
+    assert (three.tokens, three.unknown) == (one.tokens, one.unknown)
+    assert three.loss == pytest.approx(one.loss, rel=1e-13)
+
+
 def test_evaluate_tells_no_bits_where_characters_are_unknown(text, tokenizer, model):
     found = tt.evaluate(model, tokenizer, text + "?!?")
     assert found.unknown == 3
@@ -137,6 +153,7 @@ def test_evaluate_leaves_dropout_out(text, tokenizer):
         ({"text": "a"}, tt.TextError, "1 tokens; expected at least 2"),
         ({"by": "line"}, tt.ArgumentError, "by='line'"),
         ({"batch_size": 0}, tt.ArgumentError, "batch_size=0"),
+        ({"threads": 0}, tt.ArgumentError, "threads=0"),
         ({"batch_size": 10_000}, tt.TextError, "10001"),
         ({"text": np.array([0, 1, 77])}, tt.TokenError, "token 2 is 77"),
         ({"text": np.array([0, 1, 2**40])}, tt.TokenError, "token 2 is 1099511627776"),

@@ -101,6 +101,17 @@ def test_dropouts_masks_are_drawn_again_as_they_were():
     assert fault.norm == pytest.approx(np.sqrt(sum((g**2).sum() for g in result.grads.values())), rel=1e-10)
 
 
+@pytest.mark.parametrize("random", [{"bit_generator": "seed"}, {"bit_generator": "PCG64", "state": 3}, 7])
+def test_dropouts_generator_is_one_of_numpys(random, incident, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(np.random, "seed", lambda: pytest.fail("called by a file's leave"))
+    copied = shutil.copytree(trained.path, tmp_path / "copy")
+    fault = incident.examine(trained.model)
+    incident.random = random
+    save_incident(copied, incident, fault)
+    with pytest.raises(tt.RunError, match=r"step-00001234\.safetensors .* random generator's state"):
+        replay_incident(copied, 1234)
+
+
 def test_incidents_are_listed_in_order_and_found_by_name(incident, trained, tmp_path):
     fault = incident.examine(trained.model)
     assert incidents(tmp_path) == []

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from throughtime.training.pace import Pace
@@ -38,7 +40,10 @@ def test_pace_survives_a_clock_that_stands_still():
     assert pace.tokens_per_second > 0
 
 
-def test_pace_of_one_step_is_that_step_s():
+def test_pace_of_one_step_is_that_step_s_but_not_shown():
     pace = Pace(steps=1, evaluations=0)
+    assert math.isnan(pace.overall)
     pace.step(10, 2.0)
     assert pace.overall == 5
+    assert math.isnan(pace.tokens_per_second)
+    assert math.isnan(pace.seconds_left)

@@ -57,6 +57,8 @@ def test_plan_counts_steps():
     assert plan(epochs=3).steps(100) == 300
     assert plan(epochs=3, max_steps=120).steps(100) == 120
     assert plan(epochs=3, max_steps=1000).steps(100) == 300
+    assert plan(epochs=None, max_steps=2000).steps(100) == 2000
+    assert plan(epochs=None).steps(100) == 1000
 
 
 def test_plan_evaluates_some_twenty_times_at_least_once_an_epoch_and_at_little_cost():
@@ -122,6 +124,7 @@ def test_plan_refuses_two_lengths_of_an_update():
         ({"omega": -1.0}, "omega=-1.0 found; expected a finite number of at least 0"),
         ({"on_incident": "pray"}, "on_incident 'pray' found; expected one of stop, skip, rollback"),
         ({"threads": 0}, "threads=0"),
+        ({"threads": 9, "batch_size": 8}, "threads=9 found with batch_size=8"),
         ({"keep_checkpoints": 0}, "keep_checkpoints=0"),
         ({"checkpoint_every": 0}, "checkpoint_every=0"),
         ({"patience": 2, "val_fraction": 0}, "patience=2 found with val_fraction=0"),

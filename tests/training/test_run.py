@@ -105,8 +105,24 @@ def another_vocabulary(run: Path) -> None:
 
 
 def another_dtype(run: Path) -> None:
-    loaded = tt.load(run).model.astype("float64")
-    save_sealed(run / "model.safetensors", loaded.params, {})
+    loaded = tt.load(run).model
+    save_sealed(run / "model.safetensors", loaded.astype("float64").params, {"model": loaded.settings})
+
+
+def no_run_s_weights(run: Path) -> None:
+    save_sealed(run / "model.safetensors", {"a": np.ones(3)}, None)
+
+
+def another_model(run: Path) -> None:
+    loaded = tt.load(run).model
+    other = tt.LanguageModel(loaded.vocab_size, 13, cell="gru", seed=0)
+    save_sealed(run / "model.safetensors", other.params, {"model": loaded.settings})
+
+
+def more_layers(run: Path) -> None:
+    loaded = tt.load(run).model
+    other = tt.LanguageModel(loaded.vocab_size, 12, cell="gru", num_layers=2, seed=0)
+    save_sealed(run / "model.safetensors", other.params, {"model": loaded.settings})
 
 
 def directory_in_place_of(name: str):
@@ -124,18 +140,33 @@ DAMAGES = {
     "another's config": (put("config.json", b'{"name": "web"}'), "config.json is not a run's"),
     "config of a list": (put("config.json", b"[]"), "config.json is not a run's"),
     "config is a directory": (directory_in_place_of("config.json"), "config.json cannot be read"),
-    "impossible model": (configure(lambda c: c["model"].update(hidden_size=-3)), "describes no model"),
-    "unknown setting": (configure(lambda c: c["model"].update(wings=2)), "describes no model"),
-    "no settings": (configure(lambda c: c["model"].clear()), "describes no model"),
-    "unknown cell": (configure(lambda c: c["model"].update(cell="mine")), "describes no model"),
-    "larger model": (configure(lambda c: c["model"].update(hidden_size=13)), r"of shape .*; expected"),
-    "more layers": (configure(lambda c: c["model"].update(num_layers=2)), "differ in the parameter"),
+    "impossible model": (
+        configure(lambda c: c["model"].update(hidden_size=-3)),
+        "with hidden_size 12, and config.json has -3",
+    ),
+    "unknown setting": (configure(lambda c: c["model"].update(wings=2)), "has model.wings; expected"),
+    "no settings": (configure(lambda c: c["model"].clear()), "lacks model.bias; expected"),
+    "unknown cell": (
+        configure(lambda c: c["model"].update(cell="mine")),
+        "with cell 'gru', and config.json has 'mine'",
+    ),
+    "larger model": (
+        configure(lambda c: c["model"].update(hidden_size=13)),
+        "with hidden_size 12, and config.json has 13",
+    ),
+    "more layers": (
+        configure(lambda c: c["model"].update(num_layers=2)),
+        "with num_layers 1, and config.json has 2",
+    ),
     "no model": (remove("model.safetensors"), "holds no model.safetensors; expected a trained model"),
     "empty model": (put("model.safetensors", b""), "model.safetensors is damaged"),
     "garbage model": (put("model.safetensors", b"\x80\x04garbage" * 50), "model.safetensors is damaged"),
     "half a model": (cut("model.safetensors", 0.5), "model.safetensors is damaged"),
     "model is a directory": (directory_in_place_of("model.safetensors"), "cannot be read"),
     "another dtype": (another_dtype, "dtype float64; expected"),
+    "another's weights": (no_run_s_weights, "is no run's; expected a trained model's weights"),
+    "another shape": (another_model, r"of shape .*; expected"),
+    "another parameter": (more_layers, "differ in the parameter"),
     "no tokenizer": (remove("tokenizer.json"), "tokenizer.json does not exist"),
     "half a tokenizer": (cut("tokenizer.json", 0.5), "tokenizer.json is damaged"),
     "another tokenizer": (another_vocabulary, "has 6 tokens; expected"),
@@ -168,10 +199,17 @@ def test_history_says_that_its_file_is_damaged(copied):
         _ = run.history
 
 
-@pytest.mark.parametrize("size", [10**30, 10**15])
-def test_load_refuses_a_model_beyond_all_bounds(size, copied):
-    config = json.loads((copied / "config.json").read_text(encoding="utf-8"))
-    config["model"]["hidden_size"] = size
-    (copied / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    with pytest.raises(tt.RunError, match="describes no model that can be made"):
+@pytest.mark.parametrize("size", [10**400, 10**15, 12000], ids=["endless", "huge", "large"])
+@pytest.mark.parametrize("setting", ["vocab_size", "hidden_size", "num_layers", "embedding_size"])
+def test_a_model_larger_than_its_files_is_refused_before_memory_is_asked_for(
+    setting, size, copied, monkeypatch
+):
+    def refuse(*arguments, **settings):
+        raise AssertionError("memory asked for")
+
+    configure(lambda config: config["model"].update({setting: size}))(copied)
+    monkeypatch.setattr("throughtime.training.run.LanguageModel", refuse)
+    with pytest.raises(tt.RunError, match=f"is of a model with {setting} "):
         tt.load(copied)
+    with pytest.raises(tt.RunError, match=r"describes no model that can be made .* more parameters than"):
+        tt.resume(copied)

@@ -51,6 +51,10 @@ class Cell:
         GRU's candidate does: `a` is then (sums of the first gates, input halves, recurrent halves).
     parameters : mapping of str to float
         Per-unit parameters that are learned, with their values at the start (a leak rate, say).
+    direct : bool
+        Whether gradients reach the previous state along paths without a weight matrix. False declares that
+        `dstate_prev` is always zero, so that W_hh is the only path back in time: what Omega asks
+        (`throughtime.networks.omega`), and `throughtime.check_cell` confirms.
 
     Raises
     ------
@@ -84,12 +88,14 @@ class Cell:
         states: Sequence[str] = ("h",),
         apart: int = 0,
         parameters: Mapping[str, float] | None = None,
+        direct: bool = True,
     ) -> None:
         self.name = name
         self.gates = tuple(gates)
         self.states = tuple(states)
         self.apart = apart
         self.parameters = dict(parameters or {})
+        self.direct = direct
         for kind, names in (
             ("name", (name,)),
             ("gates", self.gates),
@@ -116,6 +122,7 @@ class Cell:
         parts = [repr(self.name), f"gates={self.gates}", f"states={self.states}"]
         parts += [f"apart={self.apart}"] if self.apart else []
         parts += [f"parameters={self.parameters}"] if self.parameters else []
+        parts += [] if self.direct else ["direct=False"]
         return f"Cell({', '.join(parts)})"
 
 

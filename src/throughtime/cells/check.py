@@ -31,8 +31,9 @@ class Point(NamedTuple):
 def check_equations(cell: Cell, tolerance: float = 1e-6, seed: int = 0) -> dict[str, float]:
     """Hold a cell's two functions to the contract of `Cell`, one unit at one step.
 
-    As plain Python first, whose errors can be read: what they return, that backward is linear in dstate, and that it is
-    the derivative of forward, by central differences in float64 at random points. Then compiled: float32 stays float32.
+    As plain Python first, whose errors can be read: what they return, that backward is linear in dstate, that a cell
+    declared without a direct path has none, and that backward is the derivative of forward, by central differences in
+    float64 at random points. Then compiled: float32 stays float32.
     `throughtime.check_cell` does this, and then runs whole layers.
 
     Parameters
@@ -64,6 +65,7 @@ def check_equations(cell: Cell, tolerance: float = 1e-6, seed: int = 0) -> dict[
     points = [_random_point(cell, rng) for _ in range(POINTS)]
     _require_finite_start(cell, points[0].parameters)
     _require_linear(cell, points)
+    _require_no_other_path(cell, points)
     errors = _compare(cell, points)
     for name, error in errors.items():
         if not error <= tolerance:
@@ -187,6 +189,20 @@ def _require_linear(cell: Cell, points: list[Point]) -> None:
                 raise CellError(
                     f"cell {cell.name!r}: backward is not linear in dstate: {name} of 2u - 3v is {found:.6g}; expected "
                     f"{2 * x - 3 * y:.6g}. Take clipping and the like out of it."
+                )
+
+
+def _require_no_other_path(cell: Cell, points: list[Point]) -> None:
+    """What `direct=False` declares."""
+    if cell.direct:
+        return
+    for point in points:
+        gradients = dict(zip(_gradient_names(cell), _backward(cell, point, point.dstate)))
+        for name in (f"d{state}_prev" for state in cell.states):
+            if gradients[name] != 0:
+                raise CellError(
+                    f"cell {cell.name!r}: backward returns {name}={gradients[name]:.6g}; expected 0, as direct=False declares "
+                    "that W_hh is the only path back in time. Leave direct out."
                 )
 
 

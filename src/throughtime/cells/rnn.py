@@ -37,6 +37,6 @@ def _backward_sigmoid(dstate, kept, state_prev, state):  # type: ignore[no-untyp
     return (dh * sigmoid_slope(h),), (type(dh)(0),)
 
 
-rnn_tanh = Cell("rnn_tanh", _forward_tanh, _backward_tanh, gates=("h",))
-rnn_relu = Cell("rnn_relu", _forward_relu, _backward_relu, gates=("h",))
-rnn_sigmoid = Cell("rnn_sigmoid", _forward_sigmoid, _backward_sigmoid, gates=("h",))
+rnn_tanh = Cell("rnn_tanh", _forward_tanh, _backward_tanh, gates=("h",), direct=False)
+rnn_relu = Cell("rnn_relu", _forward_relu, _backward_relu, gates=("h",), direct=False)
+rnn_sigmoid = Cell("rnn_sigmoid", _forward_sigmoid, _backward_sigmoid, gates=("h",), direct=False)

@@ -12,16 +12,20 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
+import sys
 import tempfile
 import time
+import unicodedata
 import warnings
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
 import platformdirs
+import tokenizers
 
 from throughtime.data.corpus import Corpus, FileCorpus
 from throughtime.data.progress import OnProgress
@@ -31,8 +35,10 @@ from throughtime.errors import DamagedError, WorkFailed
 from throughtime.machine.arrays import Array
 from throughtime.storage import Place, metadata, open_sealed, seal, sync_directory
 
-# Part of the key: another number wherever the same text and tokenizer give other ids, or another file.
-_FORMAT = 1
+# Parts of the key: another number wherever the same text and tokenizer give another file, or other sentences.
+_FORMAT = 2
+_SENTENCES = 1
+_KEY = re.compile(r"[0-9a-f]{64}")
 _LIMIT = 10 * 10**9  # bytes of all files together
 _ABANDONED = 24 * 3600  # seconds after which an unfinished file has lost its writer
 _SAFETENSORS = {"uint8": "U8", "uint16": "U16", "uint32": "U32"}
@@ -104,22 +110,32 @@ def encode_corpus(
 
 def tokens_key(corpus: Corpus, tokenizer: Tokenizer, by: By) -> str:
     """What a text's token ids are found by: a hash of all that they depend on."""
-    content = json.dumps([_FORMAT, corpus.sha256, tokenizer.to_json(), by])
+    # Sentences are cut by Python's `re`, and all text is composed, by the Unicode that this Python knows; words are cut
+    # by `tokenizers`.
+    rules = [_FORMAT, _SENTENCES, *sys.version_info[:2], unicodedata.unidata_version, tokenizers.__version__]
+    content = json.dumps([*rules, corpus.sha256, tokenizer.to_json(), by])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def open_tokens(key: str) -> Tokens | None:
     """The token ids that were kept under a key, also where the text itself is gone; None if they are not there.
 
+    Parameters
+    ----------
+    key : str
+        As `tokens_key` gives it. Nothing else is looked for: it may come from a file that somebody has written.
+
     Warns
     -----
     UserWarning
         The file is damaged; it is removed.
     """
+    if not _KEY.fullmatch(key):
+        return None
     path = _path(key)
     try:
         places, about = open_sealed(path)
-        if about["key"] != key:
+        if not _is_of(key, places, about):
             raise DamagedError(f"{path} holds another text's tokens; expected those of its name.")
         with path.open("rb") as file:
             tokens = _mapped(file, places, about)
@@ -136,6 +152,14 @@ def open_tokens(key: str) -> Tokens | None:
     except OSError:
         return None
     return tokens
+
+
+def _is_of(key: str, places: dict[str, Place], about: Any) -> bool:
+    """Whether a sealed file is that of a key's tokens."""
+    match about:
+        case {"key": found, "name": str(), "text_sha256": str(), "unknown": int()}:
+            return found == key and "ids" in places
+    return False
 
 
 def tokens_directory() -> Path:

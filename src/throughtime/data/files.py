@@ -78,23 +78,32 @@ class TextFile:
         TextError
             The file is empty, binary, not UTF-8, or not what gzip wrote.
         """
-        with self._opened() as file:
-            raw = self._unpacked(file) if self._is_packed(file) else file
-            yield from self._decoded(raw, lambda: tell(file.tell()))
+        with self._opened() as (file, raw):
+            for block in self._decoded(raw):
+                tell(file.tell())
+                yield block
 
     def looks_binary(self) -> bool:
         """Whether there is a NUL byte near its beginning, or nothing at all."""
-        with self._opened() as file:
-            raw = self._unpacked(file) if self._is_packed(file) else file
+        with self._opened() as (_, raw), self._reading():
             begin = raw.read(_SNIFFED)
         return not begin or b"\0" in begin
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[IO[bytes]]:
-        """The file at its beginning; what goes wrong with it is told as a TextError."""
+    def _opened(self) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        """The file at its beginning, and what is read of it: itself, or what was packed."""
+        with self._reading():
+            opened = self._opened_by_name() if self._spool is None else _again(self._spool)
+        with opened as file:
+            with self._reading():
+                raw = self._unpacked(file) if self._is_packed(file) else file
+            yield file, raw
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What goes wrong with the file in the block is told as a TextError."""
         try:
-            with self._opened_by_name() if self._spool is None else _again(self._spool) as file:
-                yield file
+            yield
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             reason = " ".join(str(error).split()).rstrip(".")
             raise TextError(
@@ -123,19 +132,27 @@ class TextFile:
     def _copied(self, stream: IO[bytes], on_progress: OnProgress | None) -> IO[bytes]:
         """A copy on disk without a name: the system removes it, however the program ends."""
         report = Report(on_progress, "reading", None)
-        try:
+        with self._keeping():
             spool = cast(IO[bytes], tempfile.TemporaryFile())  # noqa: SIM115  # open as long as `self` lives
-            weakref.finalize(self, spool.close)
-            for block in self._once(stream):
+        weakref.finalize(self, spool.close)
+        for block in self._once(stream):
+            with self._keeping():
                 spool.write(block)
-                report.at(spool.tell())
+            report.at(spool.tell())
+        with self._keeping():
             spool.flush()
+        return spool
+
+    @contextlib.contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """What goes wrong with the copy in the block is told as a TextError."""
+        try:
+            yield
         except OSError as error:
             raise TextError(
                 f"{self._shown} cannot be kept in {tempfile.gettempdir()} ({error.strerror}); expected room for all of "
                 "it, as it is read more than once. Set TMPDIR to a directory with more room."
             ) from None
-        return spool
 
     def _once(self, stream: IO[bytes]) -> Iterator[bytes]:
         try:
@@ -153,14 +170,15 @@ class TextFile:
         # Buffered: gzip's own reader may give fewer bytes than are asked for.
         return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=file)))
 
-    def _decoded(self, raw: IO[bytes], tell: Callable[[], object]) -> Iterator[str]:
+    def _decoded(self, raw: IO[bytes]) -> Iterator[str]:
         decoder = codecs.getincrementaldecoder("utf-8")()
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
         offset = 0
         begun = spoken = False
         ended = False
         while not ended:
-            block = raw.read(blocks.BLOCK)
+            with self._reading():
+                block = raw.read(blocks.BLOCK)
             ended = not block
             self._require_text(block, offset)
             unread = len(decoder.getstate()[0])  # bytes of a character that the last block left unfinished
@@ -178,7 +196,6 @@ class TextFile:
                 text = text.removeprefix("\ufeff")
             if text:
                 spoken = spoken or not text.isspace()
-                tell()
                 yield text
         if not spoken:
             raise TextError(f"{self._shown} is empty; expected text to learn from. Give another file.")

@@ -29,6 +29,7 @@ from throughtime.data.vocabularies import (
 )
 from throughtime.errors import ArgumentError, DtypeError, RunError, ShapeError
 from throughtime.machine.arrays import Array
+from throughtime.storage import write_whole
 
 # So many characters are cut into words together, on all processors; more would only take memory.
 _AT_ONCE = 1 << 18
@@ -237,14 +238,8 @@ class Tokenizer:
         return self._backend.to_str(pretty=True) + "\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, by convention `tokenizer.json`; it appears whole or not at all."""
-        path = Path(path)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            unfinished.write_text(self.to_json(), encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        """Write the file, by convention `tokenizer.json`; it appears whole or not at all, even if the power fails."""
+        write_whole(Path(path), self.to_json().encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Tokenizer":

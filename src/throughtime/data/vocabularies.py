@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
+from threading import Thread
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -167,9 +169,25 @@ def _learn_bpe(text: Iterator[str], vocab_size: int) -> tokenizers.Tokenizer:
             read += len(block)
             yield block
 
-    backend.train_from_iterator(measured(), trainer)
+    _interruptibly(lambda: backend.train_from_iterator(measured(), trainer))
     if not read:
         raise TextError("the text has 0 characters; expected at least 1. Give another text.")
     file = json.loads(backend.to_str())
     file["added_tokens"] = []
     return tokenizers.Tokenizer.from_str(json.dumps(file))
+
+
+def _interruptibly(work: Callable[[], object]) -> None:
+    """Do what takes minutes outside of Python in a thread of its own, so that Ctrl-C is answered meanwhile."""
+    done: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
+            done.set_exception(error)
+
+    Thread(target=run, daemon=True).start()  # one that is no longer waited for must not keep the process
+    while not wait([done], timeout=0.2).done:  # a wait without end would not hear the signal
+        pass
+    done.result()

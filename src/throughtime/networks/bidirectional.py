@@ -13,9 +13,9 @@ from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
-from throughtime.networks.dropout import Dropout, Masks
+from throughtime.networks.dropout import Dropout, Masks, masked
 from throughtime.networks.inputs import Input, Vectors, turned
-from throughtime.networks.stack import Gradients, Stack, masked
+from throughtime.networks.stack import Gradients, Stack
 from throughtime.networks.trace import Trace
 from throughtime.truncation import Full, Truncation
 

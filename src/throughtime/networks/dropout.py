@@ -43,3 +43,8 @@ class Dropout:
         kept = self.rng.random(shape, np.float32) >= self.p
         factors: Array = kept * np.dtype(dtype).type(1 / (1 - self.p))
         return factors
+
+
+def masked(array: Array, mask: Array | None) -> Array:
+    """array * mask, where there is a mask."""
+    return array if mask is None else array * mask

@@ -52,7 +52,7 @@ def bptt(
         same number of threads.
     omega : float
         Weight of the penalty that keeps the gradient's norm from step to step (`throughtime.networks.omega`); 0 for
-        none. For the plain RNN, and not with Window.
+        none. For the plain RNN and what is like it (`Cell.direct` is False), and not with Window.
 
     Returns
     -------

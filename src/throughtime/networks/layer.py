@@ -5,9 +5,6 @@ from typing import Any
 import numpy as np
 
 from throughtime.cells.cell import Cell
-from throughtime.cells.gru import gru
-from throughtime.cells.lstm import lstm
-from throughtime.cells.rnn import rnn_relu, rnn_sigmoid, rnn_tanh
 from throughtime.errors import ArgumentError, CellError, ShapeError
 from throughtime.initial import generator, uniform
 from throughtime.machine.arrays import Array
@@ -31,9 +28,6 @@ from throughtime.networks.validation import (
 from throughtime.truncation import Truncation, require_truncation
 
 State = Array | tuple[Array, ...]
-
-NONLINEARITIES = {"tanh": rnn_tanh, "relu": rnn_relu, "sigmoid": rnn_sigmoid}
-CELLS = {cell.name: cell for cell in (lstm, gru, *NONLINEARITIES.values())}
 
 
 class Recurrent:
@@ -309,108 +303,3 @@ class Recurrent:
             else uniform(rng, shape, bound, self.dtype)
             for name, shape in self.shapes.items()
         }
-
-
-class LSTM(Recurrent):
-    """Long short-term memory; arguments as `Recurrent`, gates in the order i, f, g, o. The state is a pair (h, c).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> layer = LSTM(3, 4, num_layers=2, seed=0)
-    >>> y, (h, c), trace = layer.forward(np.zeros((5, 1, 3), np.float32))
-    >>> h.shape
-    (2, 1, 4)
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        dtype: Any = "float32",
-        seed: int | np.random.Generator | None = None,
-    ) -> None:
-        super().__init__(lstm, input_size, hidden_size, num_layers, bias, dropout, bidirectional, dtype, seed)
-
-
-class GRU(Recurrent):
-    """Gated recurrent unit in PyTorch's form; arguments as `Recurrent`, gates in the order r, z, n.
-
-    Examples
-    --------
-    >>> GRU(3, 4, seed=0).params["weight_ih_l0"].shape
-    (12, 3)
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        dtype: Any = "float32",
-        seed: int | np.random.Generator | None = None,
-    ) -> None:
-        super().__init__(gru, input_size, hidden_size, num_layers, bias, dropout, bidirectional, dtype, seed)
-
-
-class RNN(Recurrent):
-    """Elman's network; arguments as `Recurrent`, and `nonlinearity`: "tanh", "relu" or "sigmoid".
-
-    Examples
-    --------
-    >>> RNN(3, 4, nonlinearity="relu", seed=0)
-    RNN(rnn_relu, input_size=3, hidden_size=4, num_layers=1, dtype=float32)
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        dtype: Any = "float32",
-        seed: int | np.random.Generator | None = None,
-    ) -> None:
-        cell = find_cell("rnn", nonlinearity)
-        super().__init__(cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional, dtype, seed)
-
-
-def find_cell(name: str | Cell, nonlinearity: str = "tanh") -> Cell:
-    """The cell that a name means: rnn (with its nonlinearity), lstm, gru, or the name of one of the package's Cells.
-
-    A Cell stands for itself.
-
-    Raises
-    ------
-    ArgumentError
-        No cell or no nonlinearity of that name, or a nonlinearity for a cell that has its own.
-    """
-    if name == "rnn":
-        if nonlinearity not in NONLINEARITIES:
-            raise ArgumentError(
-                f"nonlinearity {nonlinearity!r} found; expected one of {', '.join(NONLINEARITIES)}. "
-                "Use tanh, as the article does."
-            )
-        return NONLINEARITIES[nonlinearity]
-    if nonlinearity != "tanh":
-        raise ArgumentError(
-            f"nonlinearity {nonlinearity!r} found with cell {name!r}; expected it with the cell rnn alone, as others have "
-            "their own. Leave it out, or use cell='rnn'."
-        )
-    if isinstance(name, Cell):
-        return name
-    if name not in CELLS:
-        raise ArgumentError(
-            f"cell {name!r} found; expected rnn, lstm, gru or a throughtime.Cell. Use lstm to begin with."
-        )
-    return CELLS[name]

@@ -1,43 +1,39 @@
-"""What sequence models and language models share: recurrent layers, a readout, a loss."""
+"""What sequence models and language models compute alike: outputs, losses and gradients."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
-from throughtime.cells.cell import Cell
-from throughtime.errors import ArgumentError, ShapeError
-from throughtime.initial import begin, parse_initialisation, uniform
 from throughtime.losses import count_targets, losses
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
 from throughtime.machine.pool import side_by_side
 from throughtime.networks.inputs import Input
-from throughtime.networks.layer import Recurrent, State, find_cell
+from throughtime.networks.layer import State
 from throughtime.networks.omega import Terms, add_omega, check_omega
+from throughtime.networks.parametrised import Parametrised
 from throughtime.networks.readout import differentiate_readout, read_out
 from throughtime.networks.scored import (
     Scored,
     check_targets,
     last_rows,
     reduction_scale,
+    require_at,
     rows_that_count,
 )
 from throughtime.networks.shares import Call, parts
 from throughtime.networks.trace import Trace
 from throughtime.networks.validation import (
+    check_carry,
     check_lengths,
     check_params,
     check_reset,
     require_count,
-    require_dtype,
 )
 from throughtime.truncation import Truncation
-
-_BIASES = ("rnn.bias_ih_l", "rnn.bias_hh_l", "readout.bias")
 
 
 @dataclass
@@ -65,128 +61,8 @@ class BPTT:
     omega: float | None = None
 
 
-class Network:
-    """Recurrent layers with a readout and a loss; `SequenceModel` and `LanguageModel` say what is read.
-
-    Attributes
-    ----------
-    params : dict of str to ndarray
-        The only place where weights live: "rnn.weight_ih_l0" and so on, "readout.weight" (O, H), "readout.bias" (O,).
-    shapes : dict of str to tuple of int
-        Theirs.
-    settings : dict
-        The arguments that make this network again, weights apart, fit for JSON. A cell of your own is only named.
-    """
-
-    def __init__(
-        self,
-        *,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        cell: str | Cell,
-        nonlinearity: str,
-        num_layers: int,
-        bias: bool,
-        dropout: float,
-        loss: str,
-        at: str,
-        init: str,
-        dtype: Any,
-        rng: np.random.Generator,
-    ) -> None:
-        if loss not in losses:
-            raise ArgumentError(
-                f"loss {loss!r} found; expected one of {', '.join(losses)}. Use softmax for classes."
-            )
-        start = parse_initialisation(init)
-        self.loss, self.at, self.bias = loss, _require_at(at), bias
-        self.output_size = require_count("output_size", output_size)
-        self.dtype = require_dtype(dtype)
-        self.layers = Recurrent(
-            find_cell(cell, nonlinearity),
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            dropout,
-            dtype=dtype,
-            seed=rng,
-        )
-        bound = hidden_size**-0.5
-        self.params = {f"rnn.{name}": array for name, array in self.layers.params.items()}
-        self.layers.params = {}  # a second name for a weight would go stale as soon as one is exchanged
-        self.params["readout.weight"] = uniform(rng, (self.output_size, hidden_size), bound, self.dtype)
-        if bias:
-            self.params["readout.bias"] = uniform(rng, (self.output_size,), bound, self.dtype)
-        if start.whole == "article":
-            self._start_as_the_article(rng)
-        self.settings: dict[str, Any] = {
-            "hidden_size": self.layers.hidden_size,
-            "cell": cell.name if isinstance(cell, Cell) else cell,
-            "num_layers": self.layers.num_layers,
-            "bias": bool(bias),
-            "nonlinearity": nonlinearity,
-            "dropout": float(dropout),
-            "init": init,
-            "dtype": self.dtype.name,
-        }
-        self.shapes: dict[str, tuple[int, ...]] = {}
-
-    def _complete(self, rng: np.random.Generator, **settings: Any) -> None:
-        """What a subclass's constructor ends with: its own settings; the parameters are all there, and keep their shapes."""
-        self.settings = {**settings, **self.settings}
-        with computing():  # one thread, so that a factorisation has the same bits on any number of cores
-            begin(self.params, parse_initialisation(self.settings["init"]).items, self.layers.cell.gates, rng)
-        self.shapes = {name: array.shape for name, array in self.params.items()}
-
-    def _start_as_the_article(self, rng: np.random.Generator) -> None:
-        """Uniform on +-1/sqrt(n), n the number of incoming connections; biases, which the article has not, zero."""
-        for name, array in self.params.items():
-            if array.ndim == 2:
-                array[...] = uniform(rng, array.shape, array.shape[1] ** -0.5, self.dtype)
-            elif name.startswith(_BIASES):
-                array[...] = 0
-
-    @property
-    def num_params(self) -> int:
-        """How many numbers the network learns."""
-        return sum(array.size for array in self.params.values())
-
-    def astype(self, dtype: Any) -> Self:
-        """A copy with its own parameters, of another type."""
-        made = copy.copy(self)
-        made.dtype = require_dtype(dtype)
-        made.layers = copy.copy(self.layers)
-        made.layers.dtype = made.dtype
-        made.layers.stack = copy.copy(self.layers.stack)
-        made.layers.stack.dtype = made.dtype
-        made.params = {name: array.astype(made.dtype, order="K") for name, array in self.params.items()}
-        made.settings = {**self.settings, "dtype": made.dtype.name}
-        return made
-
-    def load_params(self, params: Mapping[str, Array]) -> None:
-        """Copy `params` over the network's own.
-
-        Raises
-        ------
-        ShapeError
-            Names or shapes differ; nothing is changed then.
-        """
-        if set(params) != set(self.params):
-            odd = sorted(set(params) ^ set(self.params))
-            raise ShapeError(
-                f"parameters {', '.join(odd)} are on one side only; expected exactly those of the network. "
-                "Make the network with the settings that the weights were saved with."
-            )
-        for name, array in params.items():
-            if array.shape != self.params[name].shape:
-                raise ShapeError(
-                    f"{name} has shape {array.shape}; expected {self.params[name].shape}. "
-                    "Make the network with the settings that the weights were saved with."
-                )
-        for name, array in params.items():
-            self.params[name][...] = array
+class Network(Parametrised):
+    """Recurrent layers with a readout and a loss; `SequenceModel` and `LanguageModel` say what is read."""
 
     def forward(
         self,
@@ -216,7 +92,7 @@ class Network:
         ShapeError, DtypeError, TokenError, ArgumentError
             An argument does not fit the model, or its parameters were exchanged for others.
         """
-        at = self.at if at is None else _require_at(at)
+        at = self.at if at is None else require_at(at)
         buffers = Buffers()
         with computing():
             call = self._call(inputs, state, reset, lengths)
@@ -254,7 +130,7 @@ class Network:
         with computing():
             call = self._call(inputs, state, reset, lengths, training)
             scored = self._scored(targets, call)
-            _check_carry(carry, call)
+            check_carry(carry, call.source.T, call.lengths)
             omega = check_omega(omega, self.layers.cell, truncation)
             count = count_targets(scored.targets, self.loss)
             scale = reduction_scale(reduction, count)
@@ -421,26 +297,3 @@ class _Learnt(NamedTuple):
     grads: dict[str, Array]
     state: Array
     omega: dict[str, Terms]
-
-
-def _require_at(at: str) -> str:
-    if at not in ("every", "last"):
-        raise ArgumentError(
-            f"at={at!r} found; expected 'every' or 'last'. Use at='last' for one target a sequence."
-        )
-    return at
-
-
-def _check_carry(carry: int | None, call: Call) -> None:
-    if carry is None:
-        return
-    T = call.source.T
-    if isinstance(carry, bool) or not isinstance(carry, int | np.integer) or not 0 <= carry <= T:
-        raise ArgumentError(
-            f"carry={carry!r} found; expected a number of steps from 0 to T={T}. Leave it out for the last state."
-        )
-    if call.lengths is not None:
-        raise ArgumentError(
-            f"carry={carry} found with lengths; expected one of the two, as sequences that end have no state to carry "
-            "on. Leave carry out."
-        )

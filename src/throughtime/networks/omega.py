@@ -1,13 +1,16 @@
-"""Omega: a penalty that keeps the gradient's norm from step to step, for the plain RNN.
+"""Omega: a penalty that keeps the gradient's norm from step to step, where W_hh is the only path back in time.
 
 With delta_t = dE/dh_t, all that reaches the state of step t from its own and later losses, and J_t = dh_t/dh_{t-1} =
-diag(f'(a_t)) W_hh, a step back in time multiplies the gradient's norm by
+(dh_t/da_t) W_hh, of the plain RNN diag(f'(a_t)) W_hh, a step back in time multiplies the gradient's norm by
 
     ratio_t = ||delta_t J_t|| / ||delta_t||,
 
 and Omega is the mean of (ratio_t - 1)^2. It is differentiated with respect to W_hh alone, with states and deltas held
-constant, which costs two products more for a whole sequence: a reverse sweep leaves delta_t diag(f'(a_t)), the gradient
-of the pre-activations.
+constant, which costs two products more for a whole sequence: a reverse sweep leaves delta_t dh_t/da_t, the gradient of
+the pre-activations.
+
+The paper has it for the plain RNN. Any cell will do that is declared to have no other path (`Cell.direct` is False),
+however many gates it has. With another, as through an LSTM's c, J_t is more than W_hh has a part in.
 
 The paper writes a sum over the steps of one sequence. As in the authors' program, this is divided by the number of its
 terms, over all steps and sequences of a batch, so that a weight means the same for any length and batch size; their
@@ -29,7 +32,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from throughtime.cells.cell import Cell
-from throughtime.cells.rnn import rnn_relu, rnn_sigmoid, rnn_tanh
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
@@ -45,7 +47,7 @@ _HALF = 1000
 class Terms:
     """The terms of Omega that some steps and sequences of one layer give; those of others can be added.
 
-    total: their sum. number: how many. gradient: (H, H), of the sum, with respect to W_hh.
+    total: their sum. number: how many. gradient: (GATES * H, H), of the sum, with respect to W_hh.
     """
 
     total: float
@@ -86,14 +88,14 @@ def check_omega(weight: float, cell: Cell, truncation: Truncation) -> float:
     Raises
     ------
     ArgumentError
-        The weight is not a finite number of 0 or above; or it is above 0 and the cell is not the plain RNN, or the
-        truncation sweeps no adjoint.
+        The weight is not a finite number of 0 or above; or it is above 0 and the cell has other paths back in time
+        than W_hh, or the truncation sweeps no adjoint.
     """
     weight = at_least_zero("omega", weight, 4.0)
-    if weight and not any(cell is plain for plain in (rnn_tanh, rnn_relu, rnn_sigmoid)):
+    if weight and cell.direct:
         raise ArgumentError(
-            f"omega={weight:g} found with cell {cell.name}; expected the plain RNN, whose Jacobian is diag(f') W_hh. Use "
-            "cell='rnn', or omega=0."
+            f"omega={weight:g} found with cell {cell.name}; expected the plain RNN, or a Cell made with direct=False: one "
+            "whose only path back in time is W_hh. Use cell='rnn', or omega=0."
         )
     if weight and truncation.window(sys.maxsize) is not None:
         raise ArgumentError(
@@ -108,18 +110,19 @@ def find_terms(da: Array, dy: Array, weight_hh: Array, cut: Array, lengths: Arra
 
     Parameters
     ----------
-    da : (T, B, H)
-        Gradients of the pre-activations, as the sweep leaves them; 0 beyond a sequence's end.
+    da : (T, B, GATES, H)
+        Gradients of what W_hh makes, as the sweep leaves them; 0 beyond a sequence's end.
     dy : (T, B, H)
         dE/dh of each step, from above. The last state has no gradient of its own.
-    weight_hh : (H, H)
+    weight_hh : (GATES * H, H)
     cut : (T, B) of bool, or (0, 0) for none
         Where true, no gradient crosses from the step to the state that entered it.
     lengths : (B,) of int
     """
-    T, B, H = da.shape
+    T, B, H = dy.shape
     rows = (T - 1) * B
-    back = multiply(da[1:].reshape(rows, H), weight_hh, buffers.empty("omega back", (rows, H), da.dtype))
+    later = da[1:].reshape(rows, len(weight_hh))
+    back = multiply(later, weight_hh, buffers.empty("omega back", (rows, H), da.dtype))
     passed = back.reshape(T - 1, B, H)
     crosses = np.arange(1, T)[:, None] < lengths
     if cut.size:
@@ -138,9 +141,10 @@ def find_terms(da: Array, dy: Array, weight_hh: Array, cut: Array, lengths: Arra
         # d ratio / dW is the product of these two, the second a unit vector: no scale of the gradient is left.
         shares = np.divide(1, before, out=np.zeros(rows), where=counts)
         slopes = np.divide(2 * (ratio - 1), after, out=np.zeros(rows), where=counts & (after >= floats.tiny))
-        delta[...] = da[1:].reshape(rows, H) * shares[:, None].astype(da.dtype)
+        scaled = buffers.empty("omega scaled", later.shape, da.dtype)
+        np.multiply(later, shares[:, None].astype(da.dtype), out=scaled)
         back *= slopes[:, None].astype(da.dtype)
-        gradient = multiply(delta.T, back, np.empty((H, H), da.dtype))
+        gradient = multiply(scaled.T, back, np.empty(weight_hh.shape, da.dtype))
         return Terms(float(np.square(ratio - 1).sum()), int(counts.sum()), gradient)
 
 

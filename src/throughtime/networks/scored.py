@@ -42,6 +42,15 @@ def rows_that_count(targets: Array, loss: str, T: int, B: int, lengths: Array | 
     return Scored(None, targets) if counts.all() else Scored(np.flatnonzero(counts), targets[counts])
 
 
+def require_at(at: str) -> str:
+    """`at`, if it says where targets are: at "every" step, or at the "last" of each sequence."""
+    if at not in ("every", "last"):
+        raise ArgumentError(
+            f"at={at!r} found; expected 'every' or 'last'. Use at='last' for one target a sequence."
+        )
+    return at
+
+
 def check_targets(
     targets: Any, loss: str, shape: tuple[int, ...], output_size: int, dtype: np.dtype[Any]
 ) -> Array:

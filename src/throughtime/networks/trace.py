@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from throughtime.cells.cell import Cell
 from throughtime.machine.arrays import Array
 from throughtime.networks.inputs import Input
 from throughtime.truncation import Segment
@@ -24,7 +25,7 @@ class LayerTrace:
     states: Array
 
     @property
-    def swept(self) -> tuple[Array, ...]:
+    def swept(self) -> tuple[Array, Array, Array, Array, Array]:
         """What every sweep back over the layer begins with."""
         return self.kept, self.recurrent, self.unit, self.entering, self.states
 
@@ -37,6 +38,7 @@ class Trace:
     """
 
     owner: object
+    cell: Cell
     layers: list[LayerTrace]
     reset: Array
     lengths: Array

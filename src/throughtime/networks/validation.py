@@ -110,6 +110,21 @@ def check_lengths(lengths: Any, T: int, B: int) -> Array | None:
     return _for_kernels(lengths, np.int64)
 
 
+def check_carry(carry: int | None, T: int, lengths: Array | None) -> None:
+    """Raise ArgumentError unless a state can be carried on from after `carry` steps."""
+    if carry is None:
+        return
+    if isinstance(carry, bool) or not isinstance(carry, int | np.integer) or not 0 <= carry <= T:
+        raise ArgumentError(
+            f"carry={carry!r} found; expected a number of steps from 0 to T={T}. Leave it out for the last state."
+        )
+    if lengths is not None:
+        raise ArgumentError(
+            f"carry={carry} found with lengths; expected one of the two, as sequences that end have no state to carry "
+            "on. Leave carry out."
+        )
+
+
 def check_params(
     params: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], dtype: np.dtype[Any]
 ) -> None:

@@ -61,7 +61,7 @@ _BY_NAME: dict[str, Callable[..., Optimizer]] = {
 }
 
 
-def optimizer_from_name(name: str, lr: float | None = None) -> Optimizer:
+def optimizer_from_name(name: str, lr: float | None = None, **more: float) -> Optimizer:
     """Return the optimiser of the command line's spelling.
 
     Parameters
@@ -70,11 +70,13 @@ def optimizer_from_name(name: str, lr: float | None = None) -> Optimizer:
         "sgd", "momentum", "nesterov", "rmsprop", "adam" or "adamw".
     lr : float, optional
         Learning rate; None takes the optimiser's own.
+    **more
+        Its other arguments, such as momentum or weight_decay.
 
     Raises
     ------
     ArgumentError
-        There is no optimiser of this name, or the learning rate is not above 0.
+        There is no optimiser of this name, or the learning rate is not above 0, or another argument is out of range.
 
     Examples
     --------
@@ -85,4 +87,4 @@ def optimizer_from_name(name: str, lr: float | None = None) -> Optimizer:
         raise ArgumentError(
             f"optimizer {name!r} is unknown; expected one of {', '.join(_BY_NAME)}. Choose one of these."
         )
-    return _BY_NAME[name]() if lr is None else _BY_NAME[name](lr)
+    return _BY_NAME[name](**more) if lr is None else _BY_NAME[name](lr, **more)

@@ -44,8 +44,9 @@ def whole(name: str, value: Any, least: int, example: int) -> int:
     return int(value)
 
 
-def require_keys(owner: str, state: Collection[str], expected: Collection[str]) -> None:
-    """Raise ArgumentError unless a state that was saved has exactly the keys of its owner's."""
+def require_keys(owner: str, state: Collection[str] | None, expected: Collection[str]) -> None:
+    """Raise ArgumentError unless a state that was saved, or None for none, has exactly the keys of its owner's."""
+    state = state or ()
     if set(state) != set(expected):
         found, wanted = (", ".join(sorted(keys)) or "nothing" for keys in (state, expected))
         raise ArgumentError(

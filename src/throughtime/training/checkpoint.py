@@ -7,7 +7,7 @@ from typing import Any
 
 from throughtime.errors import DamagedError
 from throughtime.machine.arrays import Array
-from throughtime.storage import load_sealed, save_sealed
+from throughtime.storage import load_sealed, part_of, save_sealed
 from throughtime.training.directory import CHECKPOINTS
 
 _NAME = re.compile(r"step-(\d{8,})\.safetensors")
@@ -33,11 +33,7 @@ class Snapshot:
 
     def part(self, name: str) -> dict[str, Array]:
         """The arrays of one part, by their own names."""
-        return {
-            key.removeprefix(f"{name}/"): array
-            for key, array in self.arrays.items()
-            if key.startswith(f"{name}/")
-        }
+        return part_of(self.arrays, name)
 
 
 class Checkpoints:
@@ -68,13 +64,13 @@ class Checkpoints:
         OSError
             The disk is full or the directory cannot be written; the checkpoints there are as they were.
         """
-        path = self._path(snapshot.step)
+        path = self.path(snapshot.step)
         save_sealed(path, snapshot.arrays, snapshot.about)
         # One of a later step is of a course that was given up when an earlier one was taken up again.
         later = [step for step in self.steps() if step > snapshot.step]
         last = [step for step in self.steps() if step <= snapshot.step][-self.keep :]
         for step in {*self.steps()} - {*last, best} | {*later}:
-            self._path(step).unlink(missing_ok=True)
+            self.path(step).unlink(missing_ok=True)
         return path
 
     def steps(self) -> list[int]:
@@ -90,7 +86,7 @@ class Checkpoints:
         for step in reversed(self.steps()):
             if last is not None and step > last:
                 continue
-            path = self._path(step)
+            path = self.path(step)
             try:
                 arrays, about = load_sealed(path)
                 return Snapshot(step, arrays, about), damage
@@ -102,5 +98,6 @@ class Checkpoints:
                 )
         return None, damage
 
-    def _path(self, step: int) -> Path:
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of a step lies."""
         return self.directory / f"step-{step:08}.safetensors"

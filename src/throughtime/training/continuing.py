@@ -1,15 +1,40 @@
 """What may change between the start of a run and its going on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from throughtime.errors import RunError
+from throughtime.storage import as_python
 from throughtime.training.directory import load_config
 
 # These change when training ends, how safe it is and how fast, but none of the updates before.
-_FREE = frozenset(
+CHANGEABLE = frozenset(
     {"epochs", "max_steps", "patience", "checkpoint_every", "keep_checkpoints", "on_incident", "threads"}
 )
+
+
+def settled(config: dict[str, Any]) -> dict[str, Any]:
+    """What makes a run's updates what they are: what its checkpoints hold config.json against."""
+    sections = {name: dict(config[name] or {}) for name in ("model", "tokenizer", "training")}
+    for name in CHANGEABLE:
+        del sections["training"][name]
+    # As JSON has it, which knows neither tuples nor NumPy's numbers.
+    found: dict[str, Any] = json.loads(
+        json.dumps({**sections, "corpus": {"sha256": config["corpus"]["sha256"]}}, default=as_python)
+    )
+    return found
+
+
+def require_settled(file: Path, now: dict[str, Any], found: dict[str, Any]) -> None:
+    """Raise RunError if a checkpoint was made with other settings than a run has now, both as `settled` gives them."""
+    for section, entries in now.items():
+        for name, value in entries.items():
+            if found[section].get(name) != value:
+                raise RunError(
+                    f"{file} was made with {section}.{name} {found[section].get(name)!r}, and config.json has {value!r}; "
+                    "expected the same, as config.json was written before. Put it back as it was."
+                )
 
 
 def differences(path: Path, config: dict[str, Any]) -> list[str]:
@@ -36,7 +61,7 @@ def differences(path: Path, config: dict[str, Any]) -> list[str]:
     for section in ("model", "tokenizer", "training"):
         before, now = saved[section] or {}, config[section] or {}
         for name in now:
-            if before.get(name) != now[name] and name not in _FREE:
+            if before.get(name) != now[name] and name not in CHANGEABLE:
                 raise RunError(
                     f"{path} was started with {name} {before.get(name)!r}, and {now[name]!r} is found; expected the same, "
                     "to go on with it. Leave it as it was, or train in another directory."

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from throughtime.errors import RunError
-from throughtime.storage import write_whole
+from throughtime.storage import as_python, write_whole
+from throughtime.training.entries import require_entries
 
 CONFIG, TOKENIZER, METRICS, WEIGHTS = "config.json", "tokenizer.json", "metrics.jsonl", "model.safetensors"
 CHECKPOINTS, INCIDENTS = "checkpoints", "incidents"
@@ -109,14 +109,16 @@ def _sweep(path: Path) -> None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process is training there."""
+    """Whether a process is training there, as far as that can be told of a directory of somebody else's."""
     if not (path / LOCK).exists():
         return False
     lock = FileLock(path / LOCK, timeout=0)
     try:
         lock.acquire()
-    except (Timeout, OSError):
+    except Timeout:
         return True
+    except OSError:  # it may not be opened
+        return False
     lock.release()
     return False
 
@@ -124,7 +126,7 @@ def is_held(path: Path) -> bool:
 def save_config(path: Path, config: dict[str, Any]) -> None:
     """Write a run's settings."""
     # Settings may come as NumPy's numbers. A name that is not UTF-8 is kept as an escape.
-    content = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+    content = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False, default=as_python) + "\n"
     write_whole(path / CONFIG, content.encode("utf-8", errors="backslashreplace"))
 
 
@@ -134,7 +136,7 @@ def load_config(path: Path) -> dict[str, Any]:
     Raises
     ------
     RunError
-        The directory is missing, is no run, or its config.json is damaged.
+        The directory is missing, is no run, or its config.json is damaged: it lacks an entry, or one is of another type.
     """
     remedy = "Name a directory that `throughtime train` has written."
     if not os.path.lexists(path):
@@ -146,20 +148,7 @@ def load_config(path: Path) -> dict[str, Any]:
         config = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path} holds no {CONFIG}; expected a run directory. {remedy}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{file} cannot be read ({error}); expected a run's settings. {remedy}") from None
-    match config:
-        case {
-            "model": dict(),
-            "training": {"by": "stream" | "sentence"},
-            "tokenizer": None | {"unit": str()},
-        }:
-            return cast(dict[str, Any], config)
-    raise RunError(f"{file} is not a run's; expected settings as `throughtime train` writes them. {remedy}")
-
-
-def _plain(number: Any) -> Any:
-    """A NumPy number as Python's."""
-    if isinstance(number, np.generic):
-        return number.item()
-    raise TypeError(f"{number!r} found; expected what JSON knows.")
+    require_entries(file, config)
+    return cast(dict[str, Any], config)

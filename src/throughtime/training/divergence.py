@@ -5,10 +5,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from throughtime.machine.arrays import Array
-from throughtime.networks.faults import Fault
+from throughtime.networks.faults import Fault, not_finite
 from throughtime.training.plan import Plan
 
 # A blind guess costs ln V nats a token. No model that learns is a hundred times worse, but one whose bounded cells
@@ -30,18 +28,13 @@ def absurd_gradient(norm: float, grads: Mapping[str, Array]) -> str | None:
     """What is wrong with a gradient of this norm, and in which parameters; None if nothing is."""
     if math.isfinite(norm):
         return None
-    return f"the gradient of {_not_finite(grads) or 'all parameters together'} is not finite; expected finite numbers"
+    return f"the gradient of {not_finite(grads) or 'all parameters together'} is not finite; expected finite numbers"
 
 
 def absurd_weights(params: Mapping[str, Array]) -> str | None:
     """Which parameters an update has made infinite or NaN, in a few words; None if none."""
-    odd = _not_finite(params)
+    odd = not_finite(params)
     return f"the parameter {odd} is not finite; expected finite numbers" if odd else None
-
-
-def _not_finite(arrays: Mapping[str, Array]) -> str:
-    odd = [name for name, array in arrays.items() if not np.isfinite(array).all()]
-    return ", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")
 
 
 def jump(norm: float, usual: float | None) -> str:

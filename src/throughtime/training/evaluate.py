@@ -60,6 +60,7 @@ def evaluate(
     by: By = "stream",
     batch_size: int | None = None,
     on_progress: OnProgress | None = None,
+    threads: int = 1,
 ) -> Evaluation:
     """Score a model on a text: teacher-forced, without dropout.
 
@@ -76,6 +77,9 @@ def evaluate(
         How many streams or sentences side by side. By default as many streams, up to 32, as leave each 2000 tokens.
     on_progress : callable, optional
         Called with a `throughtime.data.progress.Progress` while a text is tokenised.
+    threads : int
+        Among how many threads the streams or sentences side by side are divided. The loss then differs by rounding, and
+        is the same bits for the same number of threads.
 
     Raises
     ------
@@ -91,11 +95,12 @@ def evaluate(
     >>> score.tokens, round(score.perplexity)
     (8, 10)
     """
+    require_count("threads", threads)
     require_tokenizer(model, tokenizer)
     tokens = tokens_of(text, tokenizer, by, on_progress)
     scored = ScoredText(tokens.part, tokenizer, batch_size)
     scored.require_vocabulary(model)
-    return scored.score(model, Buffers())
+    return scored.score(model, Buffers(), threads=threads)
 
 
 class ScoredText:
@@ -146,7 +151,11 @@ class ScoredText:
         self.characters = self._count_characters(tokenizer)
 
     def score(
-        self, model: LanguageModel, buffers: Buffers, obey: Callable[[], object] = lambda: None
+        self,
+        model: LanguageModel,
+        buffers: Buffers,
+        obey: Callable[[], object] = lambda: None,
+        threads: int = 1,
     ) -> Evaluation:
         """Run the model over all batches; `obey` is called between two, and may raise to end it."""
         nats, tokens = 0.0, 0
@@ -159,6 +168,7 @@ class ScoredText:
                 buffers=buffers,
                 state=None if batch.fresh else state,
                 lengths=batch.lengths,
+                threads=threads,
             )
             nats += found
             tokens += count

@@ -38,7 +38,7 @@ def fit(
     by: By = "stream",
     batch_size: int = 32,
     seq_len: int | None = None,
-    epochs: int = 10,
+    epochs: int | None = None,
     max_steps: int | None = None,
     val_fraction: float = 0.1,
     eval_every: int | None = None,
@@ -82,8 +82,8 @@ def fit(
         How many streams, or sentences, side by side.
     seq_len : int, optional
         Steps per update by stream. `Chunk(k)` sets it; giving both is an error.
-    epochs, max_steps : int
-        Whichever ends first.
+    epochs, max_steps : int, optional
+        Whichever ends first; without either, 10 epochs.
     val_fraction : float
         The share that is held out, 0 for none.
     eval_every : int, optional
@@ -95,7 +95,8 @@ def fit(
         From the first evaluation that is worse than the best of all before the last so many, evaluate and keep the
         mean of the weights since then (NT-ASGD, Merity et al. 2018; theirs is 5).
     omega : float
-        Weight of Pascanu's regulariser at the first update, for the plain RNN; see `throughtime.networks.omega`.
+        Weight of Pascanu's regulariser at the first update, for the plain RNN and other cells whose only way back in
+        time is through the recurrent weights; see `throughtime.networks.omega`.
     reduction : "mean" or "sum"
         Of the loss whose gradient is taken; what is reported is always nats per token.
     seed : int
@@ -197,7 +198,7 @@ def fit(
             require_free(path)  # another run may have taken it since
         with Metrics(None if path is None else path / METRICS) as metrics:
             run._history = metrics.records if path is None else None
-            training = Training(model, plan, material, path, metrics, emit)
+            training = Training(model, plan, material, path, metrics, emit, config)
             if resume:
                 training.take_up()
             else:

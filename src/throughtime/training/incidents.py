@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from throughtime.cells.cell import Cell
-from throughtime.errors import RunError
+from throughtime.errors import ArgumentError, RunError
+from throughtime.initial import recorded_generator
 from throughtime.machine.arrays import Array
 from throughtime.networks.dropout import Dropout, Masks
 from throughtime.networks.faults import Fault, examine
 from throughtime.networks.layer import State
 from throughtime.networks.network import Network
-from throughtime.storage import load_sealed, save_sealed
+from throughtime.storage import load_sealed, part_of, save_sealed
 from throughtime.training.directory import INCIDENTS, load_config
 from throughtime.training.run import model_of
 from throughtime.truncation import Truncation, parse_truncation
@@ -102,10 +103,8 @@ class Incident:
         """Dropout's masks, drawn once more as they were."""
         if self.random is None:
             return None
-        bits = getattr(np.random, self.random["bit_generator"])()
-        bits.state = self.random
         stack = copy.copy(model.layers.stack)  # the model's own generator goes on undisturbed
-        stack.dropout = Dropout(stack.dropout.p, np.random.Generator(bits))
+        stack.dropout = Dropout(stack.dropout.p, recorded_generator(self.random))
         T, B = self.inputs.shape[:2]
         return stack.masks(T, B, True)
 
@@ -164,17 +163,12 @@ def load_incident(path: Path) -> tuple[Incident, dict[str, Any]]:
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}); expected an incident. {remedy}") from None
 
-    def part(name: str) -> dict[str, Array]:
-        return {
-            key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")
-        }
-
-    state = part("state")
-    parts = tuple(state[str(number)] for number in range(len(state)))
     try:
+        state = part_of(arrays, "state")
+        parts = tuple(state[str(number)] for number in range(len(state)))
         incident = Incident(
             step=about["step"],
-            params=part("params"),
+            params=part_of(arrays, "params"),
             inputs=arrays["inputs"],
             targets=arrays["targets"],
             truncation=parse_truncation(about["truncation"]),
@@ -182,14 +176,14 @@ def load_incident(path: Path) -> tuple[Incident, dict[str, Any]]:
             state=parts[0] if len(parts) == 1 else parts or None,
             lengths=arrays.get("lengths"),
             reset=arrays.get("reset"),
-            before=part("before") or None,
+            before=part_of(arrays, "before") or None,
             before_step=about["before_step"],
             random=about["random"],
             clip=about["clip"],
             **{name: about[name] for name in _NUMBERS},
         )
         return incident, about["fault"]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError, ArgumentError):
         raise RunError(f"{path} is no incident; expected a file of {INCIDENTS}/. {remedy}") from None
 
 

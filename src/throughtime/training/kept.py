@@ -36,7 +36,8 @@ class Kept:
         """Write them, if there is a directory."""
         if self._path is not None:
             loss = None if self.evaluation is None else self.evaluation.loss
-            save_sealed(self._path / WEIGHTS, self.params, {"step": self.step, "val_loss": loss})
+            about = {"step": self.step, "val_loss": loss, "model": self._model.settings}
+            save_sealed(self._path / WEIGHTS, self.params, about)
 
     def restore(self) -> None:
         """Give the model the kept weights."""

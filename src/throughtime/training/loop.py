@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from throughtime.networks.layer import State
 from throughtime.networks.omega import decayed
 from throughtime.optim import AveragedWeights, ClipResult, NonMonotone, global_norm
 from throughtime.training.checkpoint import Checkpoints, Snapshot
+from throughtime.training.continuing import require_settled, settled
 from throughtime.training.course import Course, Mean
 from throughtime.training.divergence import absurd_gradient, absurd_loss, absurd_weights, report
 from throughtime.training.evaluate import ScoredText
@@ -62,9 +64,10 @@ class Training:
         path: Path | None,
         metrics: Metrics,
         tell: Listener,
+        settings: dict[str, Any],
     ) -> None:
         self.model, self.plan, self.material, self.path = model, plan, material, path
-        self.metrics, self.tell = metrics, tell
+        self.metrics, self.tell, self.settings = metrics, tell, settled(settings)
         self.steps_per_epoch = len(material.train)
         self.steps = plan.steps(self.steps_per_epoch)
         val_tokens = material.val.tokens if material.val else 0
@@ -103,7 +106,9 @@ class Training:
         RunError
             None is.
         """
+        assert self.checkpoints is not None
         found = self._newest()
+        require_settled(self.checkpoints.path(found.step), self.settings, found.about["settings"])
         restore(self, found)
         self.saved = self.course.step, self.course.evaluated
         self.resumed_step = found.step
@@ -266,7 +271,7 @@ class Training:
         course = self.course
         start = time.perf_counter()
         with self._averaged_weights():
-            found = val.score(self.model, self.buffers, self._obey)
+            found = val.score(self.model, self.buffers, self._obey, self.plan.threads)
         self._require_sane(absurd_loss(found.loss, self.model.vocab_size, "the validation loss"))
         best = self.kept.is_beaten_by(found)
         if best:

@@ -9,7 +9,7 @@ _MEMORY = 5.0
 class Pace:
     """Tokens a second over the last few seconds, and the time left.
 
-    The first step is left out: it compiles, or loads, the kernels.
+    The first step is left out: it compiles, or loads, the kernels. Until the second nothing is known, which is NaN.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Pace:
     def __init__(self, steps: int, evaluations: int) -> None:
         self._steps, self._evaluations = steps, evaluations
         self._made = 0
-        self._step_seconds = self._tokens_per_second = 0.0  # exponential averages
+        self._step_seconds = self._tokens_per_second = math.nan  # exponential averages
         self._evaluation_seconds: list[float] = []
         self._tokens, self._seconds = 0, 0.0
 
@@ -33,8 +33,8 @@ class Pace:
 
     @property
     def overall(self) -> float:
-        """Tokens a second of all steps, the first one apart."""
-        return self._tokens / self._seconds if self._seconds else self._tokens_per_second
+        """Tokens a second of all steps, the first one apart unless it is the only one."""
+        return self._tokens / self._seconds if self._seconds else math.nan
 
     @property
     def seconds_left(self) -> float:
@@ -48,14 +48,14 @@ class Pace:
         seconds = max(seconds, 1e-9)
         self._made += 1
         if self._made <= 2:
-            weight = 1.0
-        else:
-            weight = -math.expm1(-seconds / _MEMORY)
+            self._tokens, self._seconds = 0, 0.0  # the first step's go again
+        if self._made == 2:
+            self._step_seconds, self._tokens_per_second = seconds, tokens / seconds
+        weight = -math.expm1(-seconds / _MEMORY)
         self._step_seconds += weight * (seconds - self._step_seconds)
         self._tokens_per_second += weight * (tokens / seconds - self._tokens_per_second)
-        if self._made > 1:
-            self._tokens += tokens
-            self._seconds += seconds
+        self._tokens += tokens
+        self._seconds += seconds
 
     def evaluation(self, seconds: float) -> None:
         """Take account of an evaluation."""

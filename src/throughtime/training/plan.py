@@ -15,7 +15,7 @@ from throughtime.training.events import Action
 from throughtime.training.records import clip_record, optimizer_record
 from throughtime.truncation import Chunk, Full, Truncation, require_truncation
 
-DEFAULT_SEQ_LEN = 50
+DEFAULT_SEQ_LEN, DEFAULT_EPOCHS = 50, 10
 # About so many evaluations a run, but never so often that they cost more than a tenth of it: going forward over a
 # token costs a third of learning from it.
 _EVALUATIONS = 20
@@ -34,6 +34,8 @@ class Plan:
     ----------
     seq_len : int or None
         New steps per update; None where each sentence is taken whole.
+    epochs, max_steps : int or None
+        At least one of them is a number.
 
     Raises
     ------
@@ -48,7 +50,7 @@ class Plan:
     by: By
     batch_size: int
     seq_len: int | None
-    epochs: int
+    epochs: int | None
     max_steps: int | None
     val_fraction: float
     eval_every: int | None
@@ -77,6 +79,8 @@ class Plan:
             require_count("seq_len", others["seq_len"])
         if truncation is not None:
             require_truncation(truncation)
+        if others["epochs"] is None and others["max_steps"] is None:
+            others["epochs"] = DEFAULT_EPOCHS
         truncation, others["seq_len"] = _reach(truncation, others["seq_len"], others["by"])
         return cls(
             optimizer=Adam(2e-3) if optimizer is None else optimizer,
@@ -106,11 +110,16 @@ class Plan:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer):
             raise ArgumentError(f"seed {self.seed!r} found; expected an int of at least 0. Pass seed=0.")
         generator(self.seed)
-        for name in ("batch_size", "epochs", "keep_checkpoints", "threads"):
+        for name in ("batch_size", "keep_checkpoints", "threads"):
             require_count(name, getattr(self, name))
-        for name in ("max_steps", "eval_every", "checkpoint_every", "patience", "average"):
+        for name in ("epochs", "max_steps", "eval_every", "checkpoint_every", "patience", "average"):
             if getattr(self, name) is not None:
                 require_count(name, getattr(self, name))
+        if self.threads > self.batch_size:
+            raise ArgumentError(
+                f"threads={self.threads} found with batch_size={self.batch_size}; expected no more threads than there are "
+                f"streams or sentences to share out. Pass threads={self.batch_size} at most."
+            )
         if self.on_incident == "rollback" and self.keep_checkpoints < 2:
             raise ArgumentError(
                 "keep_checkpoints=1 found with on_incident='rollback'; expected at least 2, as the newest may be what went "
@@ -138,8 +147,8 @@ class Plan:
 
     def steps(self, steps_per_epoch: int) -> int:
         """How many updates are planned."""
-        steps = self.epochs * steps_per_epoch
-        return steps if self.max_steps is None else min(steps, self.max_steps)
+        limits = [self.max_steps, None if self.epochs is None else self.epochs * steps_per_epoch]
+        return min(limit for limit in limits if limit is not None)
 
     def interval(self, steps_per_epoch: int, train_tokens: int, val_tokens: int) -> int:
         """Updates from one evaluation to the next: at least one an epoch, about twenty in all."""

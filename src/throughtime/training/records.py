@@ -45,23 +45,26 @@ def clip_record(clip: Clip | None) -> dict[str, Any] | None:
 
 
 def optimizer_of(record: dict[str, Any]) -> Optimizer:
-    """The optimiser of a record."""
-    arguments = dict(record)
-    kind = _OPTIMIZERS.get(arguments.pop("name"))
-    if kind is None:
-        raise _unknown("optimizer", record["name"])
-    return kind(**arguments)
+    """The optimiser of a record.
+
+    Raises
+    ------
+    RunError
+        It makes none of throughtime's; so do the others.
+    """
+    with _known("optimizer", record):
+        arguments = dict(record)
+        return _OPTIMIZERS[arguments.pop("name")](**arguments)
 
 
 def clip_of(record: dict[str, Any] | None) -> Clip | None:
     """The clip of a record."""
     if record is None:
         return None
-    arguments = dict(record)
-    name = arguments.pop("name")
-    if name not in _CLIPS:
-        raise _unknown("clip", name)
-    return _CLIPS[name][0](**arguments)
+    with _known("clip", record):
+        arguments = dict(record)
+        kind, _ = _CLIPS[arguments.pop("name")]
+        return kind(**arguments)
 
 
 def schedule_of(spec: str) -> Schedule:
@@ -77,15 +80,11 @@ def truncation_of(spec: str) -> Truncation:
 
 
 @contextmanager
-def _known(what: str, spec: str) -> Iterator[None]:
+def _known(what: str, record: Any) -> Iterator[None]:
     try:
         yield
-    except ArgumentError:
-        raise _unknown(what, spec) from None
-
-
-def _unknown(what: str, name: str) -> RunError:
-    return RunError(
-        f"the run's {what} is {name!r}, which is none of throughtime's; expected one that can be made from its name. "
-        "Call fit(..., resume=True) with the same arguments as at its start."
-    )
+    except (ArgumentError, KeyError, TypeError):
+        raise RunError(
+            f"the run's {what} is {record!r}, which throughtime cannot make; expected one of its own, with its arguments. "
+            "Call fit(..., resume=True) with the same arguments as at its start."
+        ) from None

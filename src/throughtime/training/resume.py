@@ -11,7 +11,7 @@ from throughtime.data.corpus import Corpus, builtin, read
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.tokens import Tokens
 from throughtime.errors import RunError
-from throughtime.training.directory import CONFIG, TOKENIZER, load_config
+from throughtime.training.directory import TOKENIZER, load_config
 from throughtime.training.events import Listener
 from throughtime.training.fit import fit
 from throughtime.training.records import clip_of, optimizer_of, schedule_of, truncation_of
@@ -57,21 +57,18 @@ def resume(
     config = load_config(path)
     model = model_of(path, config, cell)
     tokenizer = None if config["tokenizer"] is None else Tokenizer.load(path / TOKENIZER)
-    try:
-        others = {name: value for name, value in changed.items() if value is not None}
-        settings: dict[str, Any] = {**config["training"], **others}
-        settings["optimizer"] = optimizer_of(settings["optimizer"])
-        settings["clip"] = clip_of(settings["clip"])
-        settings["schedule"] = schedule_of(settings["schedule"])
-        settings["truncation"] = truncation_of(settings["truncation"])
-        if isinstance(settings["truncation"], Chunk):
-            del settings["seq_len"]  # the truncation sets it
-        if corpus is None:
-            corpus = _corpus_of(path, config["corpus"])
-    except KeyError as missing:
-        raise RunError(
-            f"{path / CONFIG} lacks {missing}; expected a run's settings. Put back the file as it was written."
-        ) from None
+    others = {name: value for name, value in changed.items() if value is not None}
+    if "max_steps" in others:
+        others.setdefault("epochs", None)  # as in `fit`, it is then the only limit
+    settings: dict[str, Any] = {**config["training"], **others}
+    settings["optimizer"] = optimizer_of(settings["optimizer"])
+    settings["clip"] = clip_of(settings["clip"])
+    settings["schedule"] = schedule_of(settings["schedule"])
+    settings["truncation"] = truncation_of(settings["truncation"])
+    if isinstance(settings["truncation"], Chunk):
+        del settings["seq_len"]  # the truncation sets it
+    if corpus is None:
+        corpus = _corpus_of(path, config["corpus"])
     return fit(model, corpus, tokenizer=tokenizer, out=path, resume=True, callbacks=callbacks, **settings)
 
 

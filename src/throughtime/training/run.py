@@ -13,7 +13,9 @@ from throughtime.training.directory import CONFIG, METRICS, TOKENIZER, WEIGHTS, 
 from throughtime.training.evaluate import By
 from throughtime.training.events import Finished, Record
 from throughtime.training.metrics import read_metrics
-from throughtime.training.weights import load_weights
+from throughtime.training.weights import put_weights, read_weights
+
+_ITEMSIZE = 4  # bytes of a parameter, or more
 
 
 @dataclass(eq=False)
@@ -80,8 +82,9 @@ def load(path: str | os.PathLike[str], cell: Cell | None = None) -> Run:
     """
     path = Path(path)
     config = load_config(path)
+    arrays = read_weights(path / WEIGHTS, config["model"])
     model = model_of(path, config, cell)
-    load_weights(path / WEIGHTS, model)
+    put_weights(path / WEIGHTS, arrays, model)
     tokenizer = None
     if config["tokenizer"] is not None:
         tokenizer = Tokenizer.load(path / TOKENIZER)
@@ -102,18 +105,29 @@ def model_of(path: Path, config: dict[str, Any], cell: Cell | None) -> LanguageM
         No such model can be made.
     """
     settings = dict(config["model"])
+    _require_plausible(path, settings)
     if cell is not None:
         settings["cell"] = cell
     try:
         return LanguageModel(**settings, seed=0)
-    except (
-        InputError,
-        TypeError,
-        ValueError,
-        MemoryError,
-    ) as error:  # the latter two from sizes beyond all bounds
-        reason = " ".join(str(error).split())
-        raise RunError(
-            f"{path / CONFIG} describes no model that can be made ({reason}); expected a model's settings. "
-            "If its cell is your own, pass load(path, cell=...)."
-        ) from None
+    except (InputError, ValueError, OverflowError, MemoryError) as error:
+        raise _impossible(path, " ".join(str(error).split())) from None
+
+
+def _require_plausible(path: Path, settings: dict[str, Any]) -> None:
+    """Raise RunError if a model has more parameters than any file of its run has room for.
+
+    So much memory is never asked for because of a number in config.json.
+    """
+    V, H, E = settings["vocab_size"], settings["hidden_size"], settings["embedding_size"]
+    least = H * (settings["num_layers"] * H + V) + (0 if E is None or settings["tied"] else E * V)
+    room = max((file.stat().st_size for file in path.rglob("*.safetensors") if file.is_file()), default=0)
+    if least * _ITEMSIZE > room:
+        raise _impossible(path, f"with more parameters than its largest file of {room:,} bytes can hold")
+
+
+def _impossible(path: Path, reason: str) -> RunError:
+    return RunError(
+        f"{path / CONFIG} describes no model that can be made ({reason}); expected a model's settings. "
+        "If its cell is your own, pass load(path, cell=...)."
+    )

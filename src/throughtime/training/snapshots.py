@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from throughtime.initial import recorded_generator
 from throughtime.machine.arrays import Array
 from throughtime.optim import AveragedWeights
 from throughtime.training.checkpoint import Snapshot
@@ -30,6 +31,7 @@ def take_snapshot(training: "Training") -> Snapshot:
         training.course.step,
         {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()},
         {
+            "settings": training.settings,
             "course": training.course.record(),
             "kept": {"step": kept.step, "evaluation": evaluation},
             "schedule": plan.schedule.state,
@@ -65,5 +67,7 @@ def restore(training: "Training", snapshot: Snapshot) -> None:
     if training.trigger is not None:
         training.trigger.load(about["trigger"])
     training.watch.load(about["norms"])
-    training.random.state = about["random"]
+    dropout = training.model.layers.stack.dropout
+    dropout.rng = recorded_generator(about["random"])
+    training.random = dropout.rng.bit_generator
     training.metrics.cut(about["metrics"])

@@ -112,14 +112,13 @@ class Evidence:
 
 def classify(evidence: Evidence) -> tuple[Cause, str, str]:
     """The cause, what speaks for it, and a remedy."""
-    bad = bad_parameters(evidence.params)
+    bad = not_finite(evidence.params)
     if bad:
-        names = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
-        sound = evidence.before is not None and not bad_parameters(evidence.before)
+        sound = evidence.before is not None and not not_finite(evidence.before)
         since = " (finite in the weights before: an update, or something else, has written it since)"
         return (
             "bad parameters",
-            f"{names} is not finite{since if sound else ''}",
+            f"{bad} is not finite{since if sound else ''}",
             "Go back to earlier weights.",
         )
     if evidence.bad_input is not None:
@@ -143,9 +142,10 @@ def classify(evidence: Evidence) -> tuple[Cause, str, str]:
     return "unclear", str(evidence), "Look at the sequence and step named, and clip the gradient."
 
 
-def bad_parameters(params: Mapping[str, Array]) -> list[str]:
-    """The names of those that are not finite."""
-    return [name for name, array in params.items() if not np.isfinite(array).all()]
+def not_finite(arrays: Mapping[str, Array]) -> str:
+    """The names of those that are not finite, in a few words; empty where all are."""
+    odd = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    return ", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")
 
 
 def movement(now: Mapping[str, Array], before: Mapping[str, Array], updates: int | None) -> Movement | None:

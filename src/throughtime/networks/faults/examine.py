@@ -38,10 +38,10 @@ def examine(
 ) -> Fault:
     """Run a training step again with every value checked: where the first bad one arose, and why.
 
-    Step by step and layer by layer, through the equations of the model's own cell; it takes tens of times as long as `bptt`. A bad value is one that is not
-    finite, an id out of range, or a target that the loss cannot take. First is what comes first in time, then in the lower
-    layer, then in the order of a step's operations; the loss comes after all that is forward; on the way back first is
-    what is nearest to the last step, then to the top.
+    Step by step and layer by layer, through the equations of the model's own cell; it takes tens of times as long as
+    `bptt`. A bad value is one that is not finite, an id out of range, or a target that the loss cannot take. First is
+    what comes first in time, then in the lower layer, then in the order of a step's operations; the loss comes after all
+    that is forward; on the way back first is what is nearest to the last step, then to the top.
 
     Parameters
     ----------

@@ -18,6 +18,7 @@ from throughtime.networks.faults.steps import Batch, LayerBack, LayerStep, Steps
 from throughtime.networks.faults.values import Value, most
 from throughtime.networks.network import Network
 from throughtime.networks.readout import read_out
+from throughtime.networks.units import split_units
 from throughtime.targets import IGNORED
 from throughtime.truncation import Segment, Truncation
 
@@ -239,7 +240,7 @@ class Search:
 
     def _weight_values(self, t: int, k: int, step: LayerStep, back: LayerBack) -> Iterator[Value]:
         """The sums of the gradients so far, with this step's part."""
-        B, G, P, grads = self.batch.B, self.steps.G, self.steps.P, self.grads
+        B, grads = self.batch.B, self.grads
         da, dr, entered = back.da.reshape(B, -1), back.dr.reshape(B, -1), step.states[0, 0]
 
         def value(parameter: str, share: Array) -> Value:
@@ -255,13 +256,13 @@ class Search:
         grads[f"rnn.weight_ih_l{k}"] += dweight
         read = vectors_read(step.source)
         yield value("weight_ih", most(da) * (1 if read is None else most(read)))
-        if f"rnn.bias_ih_l{k}" in grads:
-            grads[f"rnn.bias_ih_l{k}"] += back.dunit[:G].ravel()
-            grads[f"rnn.bias_hh_l{k}"] += np.concatenate([back.dunit[: G - P], back.dunit[G : G + P]]).ravel()
+        bias = f"rnn.bias_ih_l{k}" in grads
+        for name, gradient in split_units(self.steps.cell, back.dunit, k, bias).items():
+            grads[f"rnn.{name}"] += gradient
+        if bias:
             yield value("bias_ih", most(da))
             yield value("bias_hh", most(dr))
-        for name, row in zip(self.steps.cell.parameters, back.dunit[G + P :], strict=True):
-            grads[f"rnn.{name}_l{k}"] += row
+        for name in self.steps.cell.parameters:
             yield value(name, most(da))
         if wanted and dinput is not None:
             grads["embedding.weight"] += dinput

@@ -11,11 +11,11 @@ from throughtime.machine.buffers import Buffers
 from throughtime.machine.products import WORTH_A_COPY, pack_backward, pack_forward
 from throughtime.networks.inputs import Input, OneHot, TableRows, Vectors
 from throughtime.networks.network import Network
+from throughtime.networks.trace import NOWHERE
+from throughtime.networks.units import join_units
 from throughtime.sweeps.reverse import reverse
 from throughtime.sweeps.slots import for_cell
 from throughtime.sweeps.unroll import unroll
-
-NOWHERE: Array = np.zeros((0, 0), np.bool_)
 
 
 @dataclass
@@ -125,7 +125,7 @@ class Steps:
         self._there = [pack_forward(weight, WORTH_A_COPY) for weight in self.weights]
         self._back = [pack_backward(weight) for weight in self.weights]
         own = {name.removeprefix("rnn."): array for name, array in self.params.items()}
-        self.units = [model.layers.stack._unit(own, k) for k in range(self.layers)]  # type: ignore[attr-defined]
+        self.units = [join_units(self.cell, own, k) for k in range(self.layers)]
         self.buffers = Buffers()
 
     def start(self, batch: Batch) -> Array:

@@ -1,0 +1,161 @@
+"""The two ways back over layers: through all time, segment by segment, or through a window, lag by lag.
+
+Both leave the gradients of each layer's pre-activations, from which those of the parameters are made.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from throughtime.machine.arrays import Array
+from throughtime.machine.buffers import Buffers
+from throughtime.machine.products import multiply, pack_backward
+from throughtime.networks.deltas import Deltas, room_for_deltas
+from throughtime.networks.dropout import masked
+from throughtime.networks.omega import Terms, find_terms
+from throughtime.networks.trace import Trace
+from throughtime.sweeps.lags import lag
+from throughtime.sweeps.reverse import reverse
+from throughtime.sweeps.slots import for_cell
+from throughtime.truncation import Segment, Truncation, passes
+
+
+@dataclass
+class Swept:
+    """What a way back found.
+
+    deltas: layer by layer, over all that was differentiated. dstate: (STATES, num_layers, B, H), of the initial state.
+    omega: terms of Omega, where they were wanted, by the name of the recurrent weight.
+    """
+
+    deltas: list[Deltas]
+    dstate: Array
+    omega: dict[str, Terms] = field(default_factory=dict)
+
+
+def through_all_time(
+    params: dict[str, Array],
+    trace: Trace,
+    dy: Array,
+    dlast: Array,
+    truncation: Truncation,
+    buffers: Buffers,
+    omega: bool,
+) -> Swept:
+    """Segments that do not overlap at once, and for these through the layers from the top down, one sweep each.
+
+    dy is (T, B, H), of the outputs; dlast (STATES, num_layers, B, H), of the last state.
+    """
+    T, B, H = dy.shape
+    layers = range(len(trace.layers))
+    summed = [
+        room_for_deltas(trace.cell, layer, buffers.part(f"layer {k}")) for k, layer in enumerate(trace.layers)
+    ]
+    packed = [pack_backward(params[f"weight_hh_l{k}"]) for k in layers]
+    sweep, dh = for_cell(reverse, trace.cell), np.empty((B, H), dy.dtype)
+    swept = Swept(summed, np.zeros_like(dlast))
+    for number, segments in enumerate(passes(truncation.segments(T))):
+        cut, scored = trace.cuts(segments), _scored(segments, T)
+        # The gradient of a sequence's last state belongs to its last step, as an output there would.
+        dstates = np.where(scored[trace.lengths - 1][:, None], dlast, 0)
+        above = dy if scored.all() else np.where(scored[:, None, None], dy, 0)
+        for k in reversed(layers):
+            layer, total = trace.layers[k], summed[k]
+            found = total if number == 0 else room_for_deltas(trace.cell, layer, buffers.part("pass"))
+            dstate = np.ascontiguousarray(dstates[:, k])
+            sweep(
+                *layer.swept,
+                cut,
+                trace.lengths,
+                above,
+                packed[k],
+                dstate,
+                found.input,
+                found.apart,
+                total.unit,
+                dh,
+            )
+            swept.dstate[:, k] += dstate
+            if omega:
+                name = f"weight_hh_l{k}"
+                terms = find_terms(
+                    found.recurrent, above, params[name], cut, trace.lengths, buffers.part("omega")
+                )
+                swept.omega[name] = terms.joined(swept.omega.get(name))
+            if found is not total:
+                total.input += found.input
+                total.apart += found.apart
+            if k:
+                rows = found.input.reshape(T * B, -1)
+                dinput = buffers.empty("dinput", (T * B, H), dy.dtype)
+                multiply(rows, params[f"weight_ih_l{k}"], dinput)
+                above = masked(dinput.reshape(T, B, H), layer.mask)
+    return swept
+
+
+def through_window(
+    params: dict[str, Array], trace: Trace, dy: Array, dlast: Array, window: int, buffers: Buffers
+) -> Swept:
+    """Lag by lag, and within a lag through the layers from the top down; all origins at once.
+
+    dy and dlast as `through_all_time` has them.
+    """
+    T, B, H = dy.shape
+    layers, dtype = range(len(trace.layers)), dy.dtype
+    parts = [buffers.part(f"layer {k}") for k in layers]
+    dh = [part.zeros("dh", (T, B, H), dtype) for part in parts]
+    dstate = [part.zeros("dstate", (len(dlast), T, B, H), dtype) for part in parts]
+    moving, summed = (
+        [room_for_deltas(trace.cell, layer, room) for layer, room in zip(trace.layers, rooms, strict=True)]
+        for rooms in (parts, [part.part("summed") for part in parts])
+    )
+    for deltas in summed:
+        deltas.input[...] = deltas.apart[...] = 0
+    above = buffers.empty("above", (T * B, H), dtype)
+    packed = [pack_backward(params[f"weight_hh_l{k}"]) for k in layers]
+    sweep = for_cell(lag, trace.cell)
+
+    dh[-1][...] = dy if trace.padding is None else np.where(trace.padding[:, :, None], 0, dy)
+    # The gradient of a sequence's last state belongs to its last step, as an output there would.
+    ends, sequences = trace.lengths - 1, np.arange(B)
+    for k in layers:
+        dstate[k][:, ends, sequences] = dlast[:, k]
+    swept = Swept(summed, np.zeros_like(dlast))
+
+    for back in range(window + 1):
+        for k in reversed(layers):
+            layer = trace.layers[k]
+            if k + 1 < len(layers):
+                rows = (T - back) * B
+                delta = moving[k + 1].input[back:].reshape(rows, -1)
+                multiply(delta, params[f"weight_ih_l{k + 1}"], above[:rows])
+                mask = trace.layers[k + 1].mask
+                from_above = above[:rows].reshape(T - back, B, H)
+                dh[k][back:] += masked(from_above, None if mask is None else mask[: T - back])
+            sweep(
+                back,
+                back == window,
+                *layer.swept,
+                trace.reset,
+                trace.lengths,
+                packed[k],
+                dh[k],
+                dstate[k],
+                moving[k].input,
+                moving[k].apart,
+                summed[k].input,
+                summed[k].apart,
+                summed[k].unit,
+            )
+            if back < window:  # origin `back` has come to the initial state
+                swept.dstate[:, k] += dstate[k][:, back]
+                swept.dstate[0, k] += dh[k][back]
+    return swept
+
+
+def _scored(segments: list[Segment], T: int) -> Array:
+    """(T,) of bool: the steps whose losses these segments differentiate."""
+    scored = np.zeros(T, np.bool_)
+    for segment in segments:
+        scored[segment.scored : segment.stop] = True
+    return scored
