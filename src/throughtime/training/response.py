@@ -68,6 +68,8 @@ def respond(
         assert norm is not None
         wrong = jump(norm, training.watch.usual)
     kept = str(training.kept) if action == "stop" else None
+    if action == "stop":
+        wrong += _tried(training)
     line = report(step, wrong, training.plan, training.optimizer.lr, course.last, kept, fault, path)
     if action == "stop":
         training.emit(IncidentMet(step, line, action, path))
@@ -113,6 +115,16 @@ def _action(training: "Training", jumped: bool) -> Action:
     if plan.on_incident == "skip" and course.skipped_in_a_row < _SKIPS_IN_A_ROW:
         return "skip"
     return "rollback" if may_roll_back(training) else "stop"
+
+
+def _tried(training: "Training") -> str:
+    """What was done before training ended after all."""
+    course = training.course
+    if course.skipped_in_a_row:
+        return f", after {course.skipped_in_a_row} updates in a row were left out"
+    if course.rollbacks:
+        return f", after going back {course.rollbacks} times, from a learning rate of {training.base_lr:g}"
+    return ""
 
 
 def _examined(

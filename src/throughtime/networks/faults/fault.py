@@ -121,18 +121,22 @@ class Fault:
             return f"{self.first} is {self.first.value:g}"
         if self.norm is not None and self.usual_norm is not None:
             return f"a gradient of norm {self.norm:.3g}"
-        return "no bad value"
+        return (
+            f"a loss of {self.loss:.3g} with every value finite" if self.loss is not None else "no bad value"
+        )
 
     @property
     def _expected(self) -> str:
-        if self.first is None and self.usual_norm is not None:
-            return f"about {self.usual_norm:.3g}, the median"
-        return "finite numbers"
+        if self.first is not None:
+            return "finite numbers"
+        return "a smaller one" if self.usual_norm is None else f"about {self.usual_norm:.3g}, the median"
 
     def __str__(self) -> str:
         first = (
             "none: every value is finite" if self.first is None else f"{self.first} is {self.first.value:g}"
         )
+        # What speaks for these two are the rows above them.
+        shown = self.cause in ("explosion", "learning rate")
         rows = [
             ("first bad value", first),
             ("arose in", None if self.first is None else _PHASES[self.first.phase]),
@@ -144,7 +148,7 @@ class Fault:
             ("Jacobian product", _span(self.growth)),
             ("with earlier weights", _span(self.growth_before)),
             ("weights", None if self.moved is None else str(self.moved)),
-            ("cause", f"{self.cause}: {self.because}"),
+            ("cause", self.cause if shown else f"{self.cause}: {self.because}"),
             ("remedy", self.remedy),
         ]
         return "\n".join(f"{name:<21} {text}" for name, text in rows if text is not None)
