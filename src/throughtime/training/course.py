@@ -64,6 +64,17 @@ class Course:
     epoch_loss: Mean = field(default_factory=Mean)
     interval_loss: Mean = field(default_factory=Mean)
 
+    def count(self, targets: int, loss: float, clipped: bool) -> None:
+        """Take account of an update that was made."""
+        self.step += 1
+        self.batch += 1
+        self.tokens += targets
+        self.clipped += clipped
+        self.skipped_in_a_row = 0
+        self.last = self.step, loss
+        self.epoch_loss.add(loss, targets)
+        self.interval_loss.add(loss, targets)
+
     def record(self) -> dict[str, Any]:
         """For a checkpoint."""
         return asdict(self)

@@ -23,6 +23,7 @@ from throughtime.training.material import Material, prepare
 from throughtime.training.metrics import Metrics
 from throughtime.training.plan import Plan
 from throughtime.training.run import Run
+from throughtime.training.run_state import RunState
 from throughtime.truncation import Truncation
 
 
@@ -198,16 +199,13 @@ def fit(
             require_free(path)  # another run may have taken it since
         with Metrics(None if path is None else path / METRICS) as metrics:
             run._history = metrics.records if path is None else None
-            training = Training(model, plan, material, path, metrics, emit, config)
-            if resume:
-                training.take_up()
-            else:
-                training.start()
+            state = RunState(model, plan, material, path, metrics, config)
+            training = Training(state, material, emit, resume)
             if path is not None:
                 if tokenizer is not None:
                     tokenizer.save(path / TOKENIZER)
                 save_config(path, config)  # the last file: whatever has it can be taken up
-            run.finished = training.run()
+            run.finished = training.go()
     return run
 
 

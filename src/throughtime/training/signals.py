@@ -7,6 +7,19 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Heard(Exception):  # it is no error
+    """A signal has come, and everything is as it is between two updates.
+
+    Attributes
+    ----------
+    signal : int
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+
 class Signals:
     """What has been asked of the process.
 
@@ -24,6 +37,11 @@ class Signals:
         if self.heard is not None:
             raise KeyboardInterrupt
         self.heard = number
+
+    def obey(self) -> None:
+        """Raise `Heard` if a signal has come."""
+        if self.heard is not None:
+            raise Heard(self.heard)
 
 
 @contextmanager

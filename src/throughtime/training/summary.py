@@ -1,36 +1,32 @@
 """What is told of a run before its first update, and after its last."""
 
-import time
-from typing import TYPE_CHECKING
-
 from throughtime.training.events import Finished, Started
+from throughtime.training.material import Material
+from throughtime.training.run_state import RunState
 
-if TYPE_CHECKING:
-    from throughtime.training.loop import Training
 
-
-def introduction(training: "Training") -> Started:
+def introduction(run: RunState, material: Material, resumed_step: int) -> Started:
     """What is about to be trained, and on what."""
-    model, material = training.model, training.material
-    val, layers = material.val, model.layers
+    model, val = run.model, material.val
+    layers = model.layers
     depth = f"{layers.num_layers} layers" if layers.num_layers > 1 else "1 layer"
     return Started(
-        training.path,
+        run.path,
         material.name,
         f"{model.settings['cell']}, {depth} of {layers.hidden_size}, vocabulary {model.vocab_size}",
         model.num_params,
         material.train.tokens,
         val.tokens if val else 0,
-        training.steps,
-        training.steps_per_epoch,
+        run.steps,
+        run.steps_per_epoch,
         val is not None and val.characters is not None,
-        training.resumed_step,
+        resumed_step,
     )
 
 
-def conclusion(training: "Training") -> Finished:
+def conclusion(run: RunState, tokens_per_second: float, early: str | None, resumed_step: int) -> Finished:
     """What has come of it."""
-    course, kept = training.course, training.kept
+    course, kept = run.course, run.kept
     found = kept.evaluation
     return Finished(
         course.step,
@@ -40,10 +36,10 @@ def conclusion(training: "Training") -> Finished:
         None if found is None else found.loss,
         None if found is None else found.perplexity,
         None if found is None else found.bits_per_char,
-        time.perf_counter() - training.started,
-        training.pace.overall,
+        run.seconds,
+        tokens_per_second,
         course.clipped / course.step if course.step else 0.0,
-        training.early,
-        training.resumed_step,
-        training.path,
+        early,
+        resumed_step,
+        run.path,
     )
