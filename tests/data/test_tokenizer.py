@@ -384,3 +384,9 @@ def test_the_builtin_corpus_comes_back(unit: Unit, vocab_size: int | None) -> No
     else:
         assert "".join(decoded.split()) == "".join(text.split())
         np.testing.assert_array_equal(tokenizer.encode(decoded), ids)
+
+
+def test_tokenizer_tells_its_size():
+    tokenizer = Tokenizer.train("to be or not to be")
+    assert len(tokenizer) == tokenizer.vocab_size == 10
+    assert repr(tokenizer) == "<Tokenizer of 10 tokens, unit 'char'>"

@@ -67,6 +67,10 @@ def test_held_makes_a_directory_and_gives_it_to_one_of_two(tmp_path):
         assert is_held(run)
         with pytest.raises(RunError, match="is in use by another process"), held(run):
             pass
+        (run / "config.json").touch()
+        with pytest.raises(RunError, match="is in use by another process"):
+            require_free(run)
+        (run / "config.json").unlink()
     assert not is_held(run)
     with held(run):
         pass

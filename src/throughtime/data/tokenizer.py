@@ -134,6 +134,12 @@ class Tokenizer:
         """V, the number of tokens, the special ones included."""
         return len(self.tokens)
 
+    def __len__(self) -> int:
+        return self.vocab_size
+
+    def __repr__(self) -> str:
+        return f"<Tokenizer of {self.vocab_size:,} tokens, unit {self.unit!r}>"
+
     def encode(self, text: str) -> Ids:
         """Token ids of a text: int32 array (N,). What is not in the vocabulary becomes `unknown_id`.
 

@@ -21,19 +21,28 @@ LOCK = ".lock"
 _UNFINISHED = re.compile(r"\..+\.\d+")  # as `write_whole` calls a file that has no name yet
 
 
-def require_free(path: Path) -> None:
-    """Raise RunError if a run cannot be written there. Nothing is written."""
+def require_free(path: Path, mine: bool = False) -> None:
+    """Raise RunError if a run cannot be written there. Nothing is written.
+
+    Parameters
+    ----------
+    path : Path
+    mine : bool
+        Whether it is `held` by the caller.
+    """
     try:
-        _require_free(path)
+        _require_free(path, mine)
     except OSError as error:  # the name itself is bad, such as one too long
         raise RunError(
             f"{path} cannot be written ({error.strerror}); expected a directory for the run. Name another one."
         ) from None
 
 
-def _require_free(path: Path) -> None:
+def _require_free(path: Path, mine: bool) -> None:
     if path.is_dir():
         taken = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+        if taken and not mine and is_held(path):
+            raise _in_use(path)
         if taken and not _is_unbegun(path, taken):
             raise RunError(
                 f"{path} already holds {taken[0]}; expected a new or empty directory. Name another one, or move this one away."
@@ -87,9 +96,7 @@ def held(path: Path) -> Iterator[None]:
         lock.acquire()
         _sweep(path)
     except Timeout:
-        raise RunError(
-            f"{path} is in use by another process; expected a run that none is training. Wait for it, or name another one."
-        ) from None
+        raise _in_use(path) from None
     except OSError as error:
         raise RunError(
             f"{path} cannot be written ({error.strerror}); expected a directory for the run. Name another one."
@@ -106,6 +113,12 @@ def _sweep(path: Path) -> None:
         for entry in directory.iterdir():
             if _UNFINISHED.fullmatch(entry.name):
                 entry.unlink()
+
+
+def _in_use(path: Path) -> RunError:
+    return RunError(
+        f"{path} is in use by another process; expected a run that none is training. Wait for it, or name another one."
+    )
 
 
 def is_held(path: Path) -> bool:

@@ -196,7 +196,7 @@ def fit(
                 "corpus"
             ]  # it knows the files, even if their tokens were given now
         elif path is not None:
-            require_free(path)  # another run may have taken it since
+            require_free(path, mine=True)  # another run may have taken it since
         with Metrics(None if path is None else path / METRICS) as metrics:
             run._history = metrics.records if path is None else None
             state = RunState(model, plan, material, path, metrics, config)

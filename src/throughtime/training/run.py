@@ -37,8 +37,8 @@ class Run:
     """
 
     path: Path | None
-    config: dict[str, Any]
-    model: LanguageModel
+    config: dict[str, Any] = field(repr=False)
+    model: LanguageModel = field(repr=False)
     tokenizer: Tokenizer | None
     finished: Finished | None = None
     _history: list[Record] | None = field(default=None, repr=False)
