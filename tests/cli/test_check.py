@@ -88,4 +88,4 @@ def test_check_sees_a_wrong_equation(cli, monkeypatch):
 def test_check_refuses_a_negative_seed(cli):
     result = cli("check", "--seed", "-1")
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith("throughtime: seed -1 found; expected an int of at least 0")
+    assert result.err.startswith("throughtime: --seed is -1; expected a whole number of at least 0")

@@ -56,13 +56,17 @@ def test_a_run_s_options_are_what_took_effect(cli, corpus, tmp_path):
     assert found.keys().isdisjoint({"out", "quiet", "json", "resume", "config", "nonlinearity"})
 
 
-def test_as_toml_leaves_standard_input_as_it_is():
-    assert tomllib.loads(as_toml({"files": ["-"], "seed": 3}).decode()) == {"files": ["-"], "seed": 3}
+def test_as_toml_asks_for_standard_input_again():
+    file = as_toml({"files": ["-"], "seed": 3}).decode()
+    assert tomllib.loads(file) == {"seed": 3}
+    assert file.startswith(
+        "# The text came from standard input: give it again, as throughtime train - --config"
+    )
 
 
 BAD = {
     "no TOML": ("cell = gru", 'my.toml is no TOML (Invalid value (at line 1, column 8)); expected lines such as'),
-    "a table": ("[model]\ncell = 'gru'", "my.toml has the key 'model'; expected an option of throughtime train."),
+    "a table": ("[model]\ncell = 'gru'", "my.toml has the table [model]; expected lines such as hidden-size = 128, as tables are not used. Write the keys at the top level."),
     "an unknown key": ("hiden-size = 3", "has the key 'hiden-size'; expected an option of throughtime train. Did you mean hidden-size?"),
     "its own key": ('config = "a"', "has the key 'config'; expected an option"),
     "resume": ("resume = true", "has the key 'resume'; expected an option"),
@@ -76,7 +80,8 @@ BAD = {
     "a list for a text": ('init = ["default"]', "has init = ['default']; expected a text in quotes"),
     "a text for a list": ('files = "text.txt"', 'has files = "text.txt"; expected a list of texts in quotes'),
     "numbers in a list": ("files = [1]", "has files = [1]; expected a list of texts in quotes"),
-    "a value out of range": ("epochs = 0", "epochs=0 found; expected an int of at least 1"),
+    "a value out of range": ("epochs = 0", "--epochs is 0; expected a whole number of at least 1"),
+    "a truth for a number or a text": ("clip-norm = true", 'has clip-norm = true; expected a number or "auto". Correct'),
 }  # fmt: skip
 
 

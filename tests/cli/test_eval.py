@@ -28,11 +28,33 @@ def test_eval_prints_the_numbers(cli, trained, corpus):
     assert rows[3] == ["tokens", "935"]
 
 
+def test_eval_hands_on_how_many_threads(cli, trained, corpus, monkeypatch):
+    evaluate_loss, seen = tt.LanguageModel.evaluate_loss, []
+
+    def spy(model, *batch, threads, **how):
+        seen.append(threads)
+        return evaluate_loss(model, *batch, threads=threads, **how)
+
+    monkeypatch.setattr(tt.LanguageModel, "evaluate_loss", spy)
+    one, two = (json.loads(cli("eval", trained, corpus, "--json", "--threads", n).out) for n in (1, 2))
+    assert set(seen) == {1, 2}
+    assert two["loss"] == pytest.approx(one["loss"], rel=1e-5)
+    assert (
+        "--threads is 0; expected a whole number of at least 1"
+        in cli("eval", trained, corpus, "--threads", 0).err
+    )
+
+
 def test_eval_tells_unknown_characters_and_no_bits(cli, trained, tmp_path):
     (tmp_path / "other.txt").write_text("the QUICK cat")
     out = cli("eval", trained, "other.txt").out
-    assert "bits" not in out
+    assert "bits per char  - (5 unknown characters)\n" in out
     assert "12, of which unknown 5" in out
+
+
+def test_eval_counts_a_single_unknown_character(cli, trained, tmp_path):
+    (tmp_path / "other.txt").write_text("the Cat")
+    assert "- (1 unknown character)\n" in cli("eval", trained, "other.txt").out
 
 
 def test_eval_reads_standard_input(cli, trained, monkeypatch):

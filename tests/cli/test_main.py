@@ -44,6 +44,19 @@ def test_help_of_a_verb_begins_with_the_sentence_that_the_list_has(verb, cli):
     assert max(map(len, result.out.splitlines())) <= 80
 
 
+def test_help_of_train_ends_with_examples_that_are_right(cli):
+    lines = [line.strip() for line in cli("train", "--help").out.split("Examples:\n")[1].splitlines()]
+    assert len(lines) == 2
+    for line in lines:
+        program, *arguments = line.split()
+        missing = cli(*arguments)
+        assert program == "throughtime"
+        assert (
+            missing.err
+            == f"throughtime: {arguments[1]} does not exist; expected a text file. Check the path.\n"
+        )
+
+
 def test_help_of_train_groups_its_options(cli):
     lines = cli("train", "--help").out.splitlines()
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]

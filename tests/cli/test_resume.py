@@ -1,10 +1,14 @@
 import json
 import os
 import signal
+import time
+import tomllib
 
 import pytest
-from tests.cli.conftest import SMALL
+from tests.cli.conftest import SMALL, TEXT
 
+import throughtime as tt
+from throughtime.data.corpus import read
 from throughtime.networks.language_model import LanguageModel
 
 OPTIONS = ["--max-steps", "12", "--eval-every", "4", "--cell", "gru", "--clip-norm", "auto", *SMALL]
@@ -79,6 +83,94 @@ def test_a_finished_run_says_so_when_it_is_to_go_on(cli, corpus):
     assert result.out.splitlines()[0] == line
 
 
+@pytest.mark.parametrize(
+    ("option", "limit", "name"), [("--max-steps", 5, "--max-steps"), ("--epochs", 1, "--epochs")]
+)
+def test_a_finished_run_that_is_to_be_shorter_says_that_it_is_longer(option, limit, name, cli, corpus):
+    assert cli("train", corpus, "--out", "run", *OPTIONS).code == 0
+    result = cli("train", "--resume", "--out", "run", option, limit)
+    most = limit if option == "--max-steps" else 11
+    line = f"The run has made 12 steps already, more than the {most} that {name} asks for: nothing was done. "
+    assert result.out.startswith(f"{line}To train longer, raise {name}.\n")
+
+
+@pytest.fixture
+def options_file(cli, corpus, tmp_path):
+    """The options of a finished run."""
+    more = ["--clip-norm", "auto:3", "--optimizer", "nesterov", "--momentum", 0.8, "--quiet"]
+    assert cli("train", corpus, "--out", "run", *OPTIONS, *more).code == 0
+    return tmp_path / "run" / "options.toml"
+
+
+@pytest.mark.parametrize("damage", [b"\xff", b"=", None], ids=["no UTF-8", "no TOML", "lost"])
+def test_options_that_are_damaged_or_lost_are_made_anew(damage, options_file, cli, tmp_path):
+    whole = options_file.read_bytes()
+    if damage is None:
+        options_file.unlink()
+    else:
+        options_file.write_bytes(damage + whole[1:])
+    result = cli("train", "--resume", "--out", "run", "--max-steps", 14, "--quiet")
+    line = "run/options.toml is damaged; expected the options of the run. It is made anew from config.json.\n"
+    assert (result.code, result.err) == (0, "" if damage is None else line)
+    before, after = (tomllib.loads(each.decode()) for each in (whole, options_file.read_bytes()))
+    del before["seq-len"]  # as chunk:20 says, too
+    assert after == before | {
+        "max-steps": 14,
+        "truncation": "chunk:20",
+        "vocab-size": 21,
+        "tied": False,
+        "clip-norm": "auto:3.0",
+    }
+    assert cli("train", "--config", "run/options.toml", "--out", "two", "--quiet").code == 0
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("run", "two"))
+    assert one == two
+
+
+def test_a_run_that_options_cannot_describe_goes_on_without_them(cli, tmp_path):
+    tokenizer = tt.Tokenizer.train(TEXT)
+    model = tt.LanguageModel(tokenizer.vocab_size, 8, bias=False, seed=0)
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT, encoding="utf-8")
+    tt.fit(model, read([str(text)]), tokenizer=tokenizer, batch_size=4, max_steps=2, out=tmp_path / "run")
+    assert cli("train", "--resume", "--out", "run", "--max-steps", 3).code == 0
+    assert not (tmp_path / "run" / "options.toml").exists()
+    (tmp_path / "run" / "options.toml").write_bytes(b"\xff")
+    result = cli("train", "--resume", "--out", "run", "--max-steps", 4, "--quiet")
+    assert result.code == 0
+    assert result.err.endswith("It is left as it is, as the run does not need it.\n")
+
+
+def test_a_second_signal_still_says_how_to_go_on(cli, corpus, monkeypatch):
+    def torn(self, *arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LanguageModel, "bptt", torn)
+    result = cli("train", corpus, "--out", "run", "--quiet", *OPTIONS)
+    assert result.code == 130
+    assert result.err.startswith("throughtime: interrupted; the run so far lies in run. Go on with: ")
+    assert result.err.endswith(" train --resume --out run\n")
+
+
+def test_sigterm_while_the_arguments_are_read_ends_in_one_line(cli, monkeypatch):
+    def stopped(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("throughtime.cli.config._table", stopped)
+    assert cli("train", "--config", "my.toml") == (143, "", "throughtime: terminated\n")
+
+
+def test_sigterm_before_training_ends_in_one_line(cli, corpus, monkeypatch):
+    def stopped(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("throughtime.training.fit.prepare", stopped)
+    assert cli("train", corpus, "--out", "run", "--quiet", *SMALL) == (143, "", "throughtime: terminated\n")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_a_resumed_run_goes_on_in_its_tensorboard(cli, corpus, tmp_path):
     pytest.importorskip("tensorboardX", reason="needs tensorboardX: pip install 'throughtime[tensorboard]'")
     assert cli("train", corpus, "--out", "run", "--tensorboard", *OPTIONS).code == 0
@@ -93,6 +185,7 @@ def test_a_resumed_run_goes_on_in_its_tensorboard(cli, corpus, tmp_path):
         (["--json", "--hidden-size", "8"], "--hidden-size"),
         (["--input", "onehot"], "--input"),
         (["--tied"], "--tied"),
+        (["--seed", "3", "--hidden-size", "64"], "--hidden-size, --seed"),
         (["--seed", "0"], "--seed"),  # its default, and still said
     ],
 )
@@ -101,8 +194,8 @@ def test_resume_refuses_settings_that_the_run_has(option, named, cli, trained):
     assert result.code == 2
     assert result.err.count("\n") == 1
     assert (
-        f"{named} found with --resume; expected none but --checkpoint-every, --epochs, --keep-checkpoints, "
-        "--max-steps, --on-incident, --patience, --threads, as the run has its settings." in result.err
+        f"{named} found with --resume; expected no setting that the run has already; these can change: --checkpoint-every, "
+        "--epochs, --keep-checkpoints, --max-steps, --on-incident, --patience, --threads." in result.err
     )
 
 

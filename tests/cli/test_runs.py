@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import SMALL
 
 from throughtime.cli import run_list
 from throughtime.cli.run_list import lines_from_the_end, list_runs
@@ -81,6 +82,12 @@ def test_runs_tells_what_became_of_each(place):
     }
 
 
+def test_runs_knows_a_run_without_a_number_of_epochs(cli, corpus):
+    assert cli("train", corpus, "--max-steps", 2, "--out", "runs/short", "--quiet", *SMALL).code == 0
+    (found,) = json.loads(cli("runs", "--json").out)["runs"]
+    assert (found["steps"], found["state"]) == (2, "finished")
+
+
 def test_runs_tells_which_one_is_being_trained(place):
     runs = place("done", "busy")
     with held(runs / "busy"):
@@ -91,10 +98,11 @@ def test_runs_tells_which_one_is_being_trained(place):
 
 
 def test_runs_names_the_damaged_and_passes_over_what_is_no_run(cli, place):
-    runs = place("good", "no config", "bad config", "bad metrics", "no metrics", "old")
+    runs = place("good", "no config", "bad config", "bad metrics", "bad records", "no metrics", "old")
     (runs / "no config" / "config.json").unlink()
     (runs / "bad config" / "config.json").write_text('{"model"')
     (runs / "bad metrics" / "metrics.jsonl").write_text('{"step": 1, "loss"\n')
+    (runs / "bad records" / "metrics.jsonl").write_text('{"loss": 1}\n')
     (runs / "no metrics" / "metrics.jsonl").unlink()
     config = json.loads((runs / "old" / "config.json").read_text())
     del config["training"]["epochs"]
@@ -102,12 +110,21 @@ def test_runs_names_the_damaged_and_passes_over_what_is_no_run(cli, place):
     (runs / "notes").mkdir()
     (runs / "notes.txt").write_text("no run")
     found = states(runs)
-    assert found.keys() == {"good", "no config", "bad config", "bad metrics", "no metrics", "old"}
+    assert found.keys() == {
+        "good",
+        "no config",
+        "bad config",
+        "bad metrics",
+        "bad records",
+        "no metrics",
+        "old",
+    }
     assert found.pop("good") == "finished"
     assert all(state.startswith("damaged: ") for state in found.values())
     assert "holds no config.json" in found["no config"]
     assert "metrics.jsonl cannot be read (No such file or directory)" in found["no metrics"]
-    assert found["old"] == "damaged: config.json lacks 'epochs'"
+    assert found["old"].endswith("config.json lacks training.epochs")
+    assert found["bad records"] == "damaged: metrics.jsonl lacks 'step'"
     assert cli("runs").code == 0
 
 

@@ -1,4 +1,6 @@
-from throughtime.training.rows import clock
+import math
+
+from throughtime.training.rows import clock, pace
 
 
 def test_clock_tells_minutes_and_hours():
@@ -9,3 +11,7 @@ def test_clock_tells_minutes_and_hours():
         "1:00:00",
         "23:59:59",
     ]
+
+
+def test_what_is_not_known_yet_is_a_dash():
+    assert (clock(math.nan), pace(math.nan), pace(48_312.4)) == ("-", "-", "48,312")

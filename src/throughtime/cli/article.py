@@ -22,7 +22,8 @@ def article(
     ] = None,
     lang: Annotated[Language, typer.Option(help="Language of the explanations.")] = Language.en,
     as_json: Annotated[
-        bool, typer.Option("--json", help="The numbers as one JSON object; the page goes to stderr.")
+        bool,
+        typer.Option("--json", help="Print one JSON object when the verb succeeds; the page goes to stderr."),
     ] = False,
 ) -> None:
     """Replay the article on a text: its equations, gradients, truncations and slips, with numbers.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from throughtime.cli.ranges import whole
+
 if TYPE_CHECKING:
     from throughtime.truncation import Truncation
 
@@ -25,14 +27,14 @@ _TOLERANCE = 1e-6
 
 
 def check(
-    seed: Annotated[int, typer.Option(help="Of the models and sequences.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="The errors as one JSON object.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the models and sequences.", callback=whole(0))] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, the errors, when the check is done.")
+    ] = False,
 ) -> int:
     """Hold the gradient of every cell, truncation and loss against finite differences."""
-    from throughtime.initial import generator
     from throughtime.truncation import Chunk, Full, Window
 
-    generator(seed)  # a bad one is refused
     start = time.perf_counter()
     truncations: list[Truncation] = [Full(), Window(2), Chunk(3), Chunk(2, 5)]
     number = len(_CELLS) * len(truncations) * len(_LOSSES)

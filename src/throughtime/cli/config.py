@@ -13,6 +13,8 @@ from throughtime.errors import ArgumentError
 
 # A file that named these would call for itself, or for another run's end.
 _NEVER = ("config", "resume", "help")
+# Texts that may also be numbers, which need no quotes.
+_NUMBERS_OR_TEXTS = {"clip-norm": 'a number or "auto"'}
 
 
 def take_config(context: typer.Context, path: str | None) -> str | None:
@@ -39,6 +41,11 @@ def read_config(path: str, command: Any) -> dict[str, Any]:
     params = {key_of(str(param.name)): param for param in command.params if param.name not in _NEVER}
     values = {}
     for key, value in _table(path).items():
+        if isinstance(value, dict):
+            raise ArgumentError(
+                f"{path} has the table [{key}]; expected lines such as hidden-size = 128, as tables are not used. Write the "
+                "keys at the top level."
+            )
         param = params.get(key.replace("_", "-"))
         if param is None:
             near = difflib.get_close_matches(key.replace("_", "-"), params, n=1)
@@ -86,7 +93,8 @@ def _value(path: str, key: str, value: Any, kind: Any) -> Any:
         case _:
             fits = False
     if not fits:
-        expected = "a text in quotes" if kind is str else describe(kind)
+        plain = _NUMBERS_OR_TEXTS.get(key.replace("_", "-"), "a text in quotes")
+        expected = plain if kind is str else describe(kind)
         shown = (
             f'"{value}"'
             if isinstance(value, str)

@@ -1,39 +1,56 @@
 """What `throughtime train` says at the end."""
 
 import shlex
-import shutil
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from throughtime.cli.stopping import program
+
 if TYPE_CHECKING:
-    from throughtime.training.events import Finished
+    from throughtime.training.run import Run
 
 
-def say_what_next(finished: "Finished", path: str) -> None:
+def say_what_next(run: "Run") -> None:
     """Print what came of a run, and what may be done with it."""
-    from throughtime.training.rows import clock
+    from throughtime.training.rows import clock, conclusion, pace
 
-    steps = f"{finished.steps:,} step{'' if finished.steps == 1 else 's'}"
+    finished = run.finished
+    assert finished is not None
     if finished.resumed_step == finished.steps:
-        print(f"The run had come to its end, after {steps}. To train longer, raise --epochs or --max-steps.")
+        print(_nothing_to_do(run))
     else:
-        print(f"{steps} in {clock(finished.seconds)}, {finished.tokens_per_second:,.0f} tokens a second.")
+        speed = f"{pace(finished.tokens_per_second)} tokens a second"
+        print(f"{_steps(finished.steps)} in {clock(finished.seconds)}, {speed}.")
+    for line in conclusion(finished):
+        print(f"{line[0].upper()}{line[1:]}.")
     if finished.val_loss is not None:
         bits = finished.val_bits_per_char
         score = (
             f"perplexity {finished.val_perplexity:.4g}" if bits is None else f"{bits:.3f} bits per character"
         )
         print(f"Validation: {score}, at step {finished.best_step:,}, whose weights are kept.")
-    program, shown = _program(), shlex.quote(path)
+    shown = shlex.quote(str(run.path))
     print(f"The run lies in {shown}. Try next:")
-    print(f"  {program} generate {shown} --length 500 --temperature 0.7")
-    print(f"  {program} eval {shown} FILE")
+    print(f"  {program()} generate {shown} --length 500 --temperature 0.7")
+    print(f"  {program()} eval {shown} FILE")
 
 
-def _program() -> str:
-    """What to type for this program: its name where a shell finds it, otherwise what was typed this time."""
-    if shutil.which("throughtime"):
-        return "throughtime"
-    called = Path(sys.argv[0])
-    return str(called) if called.name == "throughtime" else f"{sys.executable} -m throughtime"
+def _nothing_to_do(run: "Run") -> str:
+    """Why a run that was to go on has not."""
+    finished, settings = run.finished, run.config["training"]
+    assert finished is not None
+    limits = {"--max-steps": settings["max_steps"], "--epochs": settings["epochs"]}
+    if limits["--epochs"] is not None:
+        limits["--epochs"] *= run.config["corpus"]["steps_per_epoch"]
+    told = {name: limit for name, limit in limits.items() if limit is not None}
+    name = min(told, key=lambda name: told[name])
+    if told[name] < finished.steps:
+        return (
+            f"The run has made {_steps(finished.steps)} already, more than the {told[name]:,} that {name} asks for: nothing "
+            f"was done. To train longer, raise {name}."
+        )
+    what = "--patience" if finished.early else "--epochs or --max-steps"
+    return f"The run had come to its end, after {_steps(finished.steps)}. To train longer, raise {what}."
+
+
+def _steps(number: int) -> str:
+    return f"{number:,} step{'' if number == 1 else 's'}"

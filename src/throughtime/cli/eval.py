@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from throughtime.cli.ranges import whole
+
 
 def evaluate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory of throughtime train.")],
@@ -14,7 +16,12 @@ def evaluate(
             metavar="FILE", help="A text in UTF-8, also .gz, or a directory of texts; - is standard input."
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="The numbers as one JSON object.")] = False,
+    threads: Annotated[
+        int, typer.Option(help="Share the text out among so many threads.", callback=whole(1))
+    ] = 1,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object when the verb succeeds.")
+    ] = False,
 ) -> None:
     """Score a trained model on a text: its loss and perplexity.
 
@@ -26,7 +33,8 @@ def evaluate(
     from throughtime.training.run import load
 
     loaded = load(run)
-    found = score(loaded.model, loaded.require_tokenizer(), read(file), loaded.by)
+    tokenizer = loaded.require_tokenizer()
+    found = score(loaded.model, tokenizer, read(file), loaded.by, threads=threads)
     if as_json:
         print(to_json({**asdict(found), "run": run, "file": file}))
         return
@@ -34,6 +42,9 @@ def evaluate(
     print(f"perplexity     {found.perplexity:.4g}")
     if found.bits_per_char is not None:
         print(f"bits per char  {found.bits_per_char:.4f}")
+    elif found.unknown:
+        what = "word" if tokenizer.unit == "word" else "character"
+        print(f"bits per char  - ({found.unknown:,} unknown {what}{'' if found.unknown == 1 else 's'})")
     print(
         f"tokens         {found.tokens:,}"
         + (f", of which unknown {found.unknown:,}" if found.unknown else "")

@@ -5,29 +5,43 @@ from typing import Annotated
 
 import typer
 
+from throughtime.cli.ranges import AT_LEAST_ZERO, PROBABILITY, whole
+
 
 def generate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory of throughtime train.")],
     prompt: Annotated[str, typer.Option(help="How the text begins.", show_default=False)] = "",
-    length: Annotated[int, typer.Option(help="Tokens to add: characters, words or byte pairs.")] = 500,
+    length: Annotated[
+        int, typer.Option(help="Tokens to add: characters, words or byte pairs.", callback=whole(1))
+    ] = 500,
     temperature: Annotated[
-        float, typer.Option(help="Below 1 safer, above 1 wilder; 0 takes the likeliest token always.")
+        float,
+        typer.Option(
+            help="Below 1 safer, above 1 wilder; 0 takes the likeliest token always.", callback=AT_LEAST_ZERO
+        ),
     ] = 1.0,
     top_k: Annotated[
-        int | None, typer.Option(help="Draw from the K likeliest tokens.", show_default="all")
+        int | None,
+        typer.Option(help="Draw from the K likeliest tokens.", show_default="all", callback=whole(1)),
     ] = None,
     top_p: Annotated[
         float | None,
         typer.Option(
-            help="Draw from the likeliest tokens that together have this probability.", show_default="1"
+            help="Draw from the likeliest tokens that together have this probability.",
+            show_default="1",
+            callback=PROBABILITY,
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="The same seed gives the same text.", show_default="another text each time"),
+        typer.Option(
+            help="The same seed gives the same text.",
+            show_default="another text each time",
+            callback=whole(0),
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="The text as one JSON object, when it is whole.")
+        bool, typer.Option("--json", help="Print one JSON object when the text is whole.")
     ] = False,
 ) -> None:
     """Let a trained model write, token by token."""

@@ -21,6 +21,7 @@ from typer.main import get_command
 
 import throughtime
 from throughtime.cli.help import Verb, Verbs
+from throughtime.cli.stopping import terminable
 from throughtime.cli.usage import UsageError, explain, verb_of
 from throughtime.errors import InputError, ThroughtimeError
 
@@ -53,6 +54,13 @@ VERBS = {
         "Replay the article on a text: its equations, gradients, truncations and slips, with numbers.",
     ),
 }
+# Lines below the options of a verb's help.
+EXAMPLES = {
+    "train": (
+        "throughtime train book.txt --cell gru --num-layers 2 --dropout 0.2",
+        "throughtime train texts/ --unit bpe --optimizer adamw --clip-norm 1",
+    ),
+}
 DONE, FAILED, BAD_INPUT, BROKEN_PIPE = 0, 1, 2, 141
 BY_SIGNAL = 128  # and the signal's number, as shells have it
 
@@ -75,18 +83,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without these letters shows question marks
-    command = get_command(app(verb_of(arguments)))
     with warnings.catch_warnings():
         warnings.showwarning = _note
-        return _run(command, arguments, debug)
+        return _run(arguments, debug)
 
 
-def _run(command: Any, arguments: list[str], debug: bool) -> int:
+def _run(arguments: list[str], debug: bool) -> int:
     """Parse and call; tell what goes wrong."""
+    command: Any = None
     try:
-        parsed = command.main(arguments, prog_name="throughtime", standalone_mode=False)
-        code = parsed() if callable(parsed) else parsed
-        sys.stdout.flush()  # so that a broken pipe shows here
+        with terminable():
+            command = get_command(app(verb_of(arguments)))
+            parsed = _parse(command, arguments)
+            code = parsed() if callable(parsed) else parsed
+            sys.stdout.flush()  # so that a broken pipe shows here
     except BrokenPipeError:
         # The reader has gone, and it need not be told. What is still buffered must go somewhere when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -107,6 +117,16 @@ def _run(command: Any, arguments: list[str], debug: bool) -> int:
     return int(code or DONE)
 
 
+def _parse(command: Any, arguments: list[str]) -> Any:
+    """What the arguments ask for: a function to call, or the exit code of what has been done."""
+    # Not by command.main, which takes signals for an end of its own.
+    try:
+        with command.make_context("throughtime", list(arguments)) as context:
+            return command.invoke(context)
+    except typer.Exit as end:  # after --help or --version
+        return end.exit_code
+
+
 def app(wanted: str) -> typer.Typer:
     """All verbs, the wanted one with its options. What it parses into is a function to call: nothing is done yet."""
     made = typer.Typer(
@@ -120,7 +140,10 @@ def app(wanted: str) -> typer.Typer:
     for verb, (place, sentence) in VERBS.items():
         module, name = place.split(":")
         function = _postponed(getattr(import_module(module), name)) if verb == wanted else _unloaded
-        made.command(verb, cls=Verb, short_help=sentence)(function)
+        lines = "\n".join(("\b", "Examples:", *(f"  {line}" for line in EXAMPLES.get(verb, ()))))
+        made.command(verb, cls=Verb, short_help=sentence, epilog=lines if verb in EXAMPLES else None)(
+            function
+        )
     return made
 
 

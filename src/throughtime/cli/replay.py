@@ -15,7 +15,9 @@ def replay(
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The findings as one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object when the verb succeeds.")
+    ] = False,
 ) -> None:
     """Run a training step that went wrong again: where the first bad value arose, and why.
 

@@ -77,8 +77,9 @@ def _listed(place: Path) -> Listed:
         known["model"] = f"{model['cell']} {layers}{model['hidden_size']}"
         known["unit"] = None if config["tokenizer"] is None else config["tokenizer"]["unit"]
         course = _course(place / METRICS, training["val_fraction"] > 0)
-        planned = training["epochs"] * config["corpus"]["steps_per_epoch"]
-        planned = min(planned, training["max_steps"] or planned)
+        epochs, most = training["epochs"], training["max_steps"]
+        limits = most, None if epochs is None else epochs * config["corpus"]["steps_per_epoch"]
+        planned = min(limit for limit in limits if limit is not None)
     except (RunError, KeyError, TypeError, ValueError, OSError) as error:
         return Listed(state=f"damaged: {_reason(error)}", **known)
     return Listed(state=_state(place, course, planned), **known, **course.found)
@@ -89,7 +90,7 @@ def _reason(error: Exception) -> str:
         case RunError():
             return str(error).partition(";")[0]
         case KeyError():
-            return f"{CONFIG} lacks {error}"
+            return f"{METRICS} lacks {error}"
         case OSError():
             return f"{METRICS} cannot be read ({error.strerror})"
     return f"what its files say makes no sense ({error})"

@@ -16,7 +16,9 @@ _COLUMNS |= {"when": "left", "state": "left"}
 
 def runs(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="A directory of runs.")] = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="The runs as one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object when the verb succeeds.")
+    ] = False,
 ) -> None:
     """List the runs in a directory: what each is, how far it came, how good it is."""
     from throughtime.cli.run_list import list_runs

@@ -13,18 +13,15 @@ if TYPE_CHECKING:
     from throughtime.training.events import Listener
     from throughtime.training.run import Run
 
-# What may change when a run goes on, and what is of the call alone; all else is settled by the run's beginning.
-_CHANGEABLE = {
-    *("epochs", "max_steps", "patience", "threads"),
-    *("checkpoint_every", "keep_checkpoints", "on_incident"),
-}
-_OF_THE_CALL = {"files", "out", "resume", "tensorboard", "quiet", "as_json"}
 TENSORBOARD = "tensorboard"
 
 
 @takes(TrainOptions)
 def train(options: TrainOptions, typed: list[str]) -> None:
-    """Train a language model on text, and keep it in a run directory."""
+    """Train a language model on text, and keep it in a run directory.
+
+    The tokens of files stay in the user's cache directory, or below THROUGHTIME_CACHE: at most 10 GB, the last used.
+    """
     from throughtime.cli.ending import say_what_next
     from throughtime.training.display import display
     from throughtime.training.metrics import to_json
@@ -35,12 +32,13 @@ def train(options: TrainOptions, typed: list[str]) -> None:
     if options.as_json:
         print(to_json(run.finished.record()))
     else:
-        say_what_next(run.finished, str(run.path))
+        say_what_next(run)
 
 
 def _begin(options: TrainOptions, show: "Listener") -> "Run":
     """Train from the start."""
     from throughtime.cli.kept_options import KeepOptions
+    from throughtime.cli.stopping import saying_how_to_go_on
     from throughtime.cli.train_settings import fit_settings, make_model, refuse_slips, vocabulary
     from throughtime.data.corpus import builtin
     from throughtime.data.tokenizer import Tokenizer
@@ -57,30 +55,36 @@ def _begin(options: TrainOptions, show: "Listener") -> "Run":
     settings = fit_settings(options)
     effective = {"lr": settings["optimizer"].lr, "vocab_size": vocabulary(options)}
     callbacks.append(KeepOptions(asdict(options) | effective))
-    return fit(model, corpus, tokenizer=tokenizer, out=path, callbacks=callbacks, **settings)
+    with saying_how_to_go_on(path):
+        return fit(model, corpus, tokenizer=tokenizer, out=path, callbacks=callbacks, **settings)
 
 
 def _go_on(options: TrainOptions, typed: list[str], show: "Listener") -> "Run":
     """Train on from where a run stopped."""
-    from throughtime.cli.kept_options import KeepOptions
+    from throughtime.cli.kept_options import OF_THE_CALL, KeepChanges
+    from throughtime.cli.stopping import saying_how_to_go_on
     from throughtime.errors import ArgumentError
+    from throughtime.training.continuing import CHANGEABLE
     from throughtime.training.resume import resume
 
     if options.out is None:
         raise ArgumentError("--resume found alone; expected the run to go on with. Add --out RUN.")
-    settled = [name for name in typed if name not in _CHANGEABLE | _OF_THE_CALL]
+    # The text may be given again, where it cannot be read from where it was.
+    welcome = CHANGEABLE | OF_THE_CALL - {"config"} | {"files", "tensorboard"}
+    settled = [name for name in typed if name not in welcome]
     if settled:
-        changeable = ", ".join(spelled(name) for name in sorted(_CHANGEABLE))
+        changeable = ", ".join(spelled(name) for name in sorted(CHANGEABLE))
         raise ArgumentError(
-            f"{spelled(settled[0])} found with --resume; expected none but {changeable}, as the run has its settings. "
-            "Leave it out, or begin a new run."
+            f"{', '.join(map(spelled, settled))} found with --resume; expected no setting that the run has already; these "
+            f"can change: {changeable}. Leave out what cannot, or begin a new run."
         )
     path = Path(options.out)
-    changed = {name: getattr(options, name) for name in typed if name in _CHANGEABLE}
+    changed = {name: getattr(options, name) for name in typed if name in CHANGEABLE}
     tensorboard = options.tensorboard or (path / TENSORBOARD).is_dir()
-    callbacks: list[Listener] = [*_callbacks(path, show, tensorboard), KeepOptions(changed, resumed=True)]
-    corpus = _read(options.files, show) if options.files else None
-    return resume(path, corpus, callbacks=callbacks, **changed)
+    callbacks: list[Listener] = [*_callbacks(path, show, tensorboard), KeepChanges(changed, show)]
+    with saying_how_to_go_on(path):
+        corpus = _read(options.files, show) if options.files else None
+        return resume(path, corpus, callbacks=callbacks, **changed)
 
 
 def _read(files: list[str], show: "Listener") -> "Corpus":

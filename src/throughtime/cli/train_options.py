@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from throughtime.cli.config import take_config
+from throughtime.cli.ranges import AT_LEAST_ZERO, POSITIVE, SHARE, whole
 
 
 def _panel(title: str) -> Callable[..., Any]:
@@ -39,27 +40,30 @@ class TrainOptions:
         Literal["char", "word", "bpe"],
         _text("What a token is: a character, a word, or a frequent run of bytes."),
     ] = "char"
-    vocab_size: Annotated[int | None, _text("At most so many tokens.", default="all; 8000 words or bpe")] = (
-        None
-    )
+    vocab_size: Annotated[
+        int | None,
+        _text("At most so many tokens.", default="all; 8000 words or bpe", callback=whole(4)),
+    ] = None
     by: Annotated[
         Literal["stream", "sentence"],
         _text("Read on from chunk to chunk, or each sentence as an example of its own."),
     ] = "stream"
-    val_fraction: Annotated[float, _text("Share of the text's end that is held out.")] = 0.1
+    val_fraction: Annotated[float, _text("Share of the text's end that is held out.", callback=SHARE)] = 0.1
 
     cell: Annotated[Literal["rnn", "lstm", "gru"], _model("The recurrent unit.")] = "lstm"
     nonlinearity: Annotated[
         Literal["tanh", "relu", "sigmoid"] | None, _model("Of the plain RNN.", default="tanh")
     ] = None
-    hidden_size: Annotated[int, _model("Units of a layer.")] = 256
-    num_layers: Annotated[int, _model("Layers.")] = 1
+    hidden_size: Annotated[int, _model("Units of a layer.", callback=whole(1))] = 256
+    num_layers: Annotated[int, _model("Layers.", callback=whole(1))] = 1
     input_: Annotated[
         Literal["onehot", "embedding"] | None, _model("How tokens are read.", "--input", default="onehot")
     ] = None
-    embedding_size: Annotated[int | None, _model("Of a learned embedding.", default="hidden size")] = None
+    embedding_size: Annotated[
+        int | None, _model("Of a learned embedding.", default="hidden size", callback=whole(1))
+    ] = None
     tied: Annotated[bool, _model("Use the embedding as the readout, too.", "--tied")] = False
-    dropout: Annotated[float, _model("Probability of dropout between layers.")] = 0.0
+    dropout: Annotated[float, _model("Probability of dropout between layers.", callback=SHARE)] = 0.0
     init: Annotated[
         str,
         _model(
@@ -68,8 +72,10 @@ class TrainOptions:
         ),
     ] = "default"
 
-    batch_size: Annotated[int, _gradient("Streams or sentences side by side.")] = 32
-    seq_len: Annotated[int | None, _gradient("Steps per update, by stream.", default="50")] = None
+    batch_size: Annotated[int, _gradient("Streams or sentences side by side.", callback=whole(1))] = 32
+    seq_len: Annotated[
+        int | None, _gradient("Steps per update, by stream.", default="50", callback=whole(1))
+    ] = None
     truncation: Annotated[
         str | None,
         _gradient(
@@ -84,7 +90,11 @@ class TrainOptions:
     ] = "mean"
     omega: Annotated[
         float,
-        _gradient("Weight of the penalty that holds the plain RNN's gradient up over time.", default="off"),
+        _gradient(
+            "Weight of the penalty that holds the plain RNN's gradient up over time.",
+            default="off",
+            callback=AT_LEAST_ZERO,
+        ),
     ] = 0.0
     clip_norm: Annotated[
         str | None,
@@ -95,15 +105,31 @@ class TrainOptions:
         ),
     ] = None
     clip_value: Annotated[
-        float | None, _gradient("Hold each entry of a gradient within +- this.", default="off")
+        float | None,
+        _gradient("Hold each entry of a gradient within +- this.", default="off", callback=POSITIVE),
     ] = None
-    threads: Annotated[int, _gradient("Share a batch out among so many threads.")] = 1
+    threads: Annotated[int, _gradient("Share a batch out among so many threads.", callback=whole(1))] = 1
 
     optimizer: Annotated[
         Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"], _update("The rule of an update.")
     ] = "adam"
     lr: Annotated[
-        float | None, _update("Learning rate.", default="adam, adamw, rmsprop 0.002; others 0.005")
+        float | None,
+        _update("Learning rate.", default="adam, adamw, rmsprop 0.002; others 0.005", callback=POSITIVE),
+    ] = None
+    momentum: Annotated[
+        float | None,
+        _update(
+            "Of momentum and nesterov: the share of the velocity that stays.", default="0.9", callback=SHARE
+        ),
+    ] = None
+    weight_decay: Annotated[
+        float | None,
+        _update(
+            "Of adamw: the share that a weight loses at each update, times the learning rate.",
+            default="0.01",
+            callback=AT_LEAST_ZERO,
+        ),
     ] = None
     schedule: Annotated[
         str,
@@ -119,6 +145,7 @@ class TrainOptions:
             "Average the weights once N evaluations have brought no better one (NT-ASGD).",
             metavar="N",
             default="off",
+            callback=whole(1),
         ),
     ] = None
     on_incident: Annotated[
@@ -128,16 +155,31 @@ class TrainOptions:
             "with half the learning rate."
         ),
     ] = "stop"
-    seed: Annotated[int, _update("The same seed gives the same run.")] = 0
+    seed: Annotated[int, _update("The same seed gives the same run.", callback=whole(0))] = 0
 
-    epochs: Annotated[int, _duration("Times through the text.")] = 10
-    max_steps: Annotated[int | None, _duration("Stop after so many updates.", default="no limit")] = None
+    epochs: Annotated[
+        int | None,
+        _duration(
+            "Times through the text.",
+            default="10; with --max-steps as many as it takes",
+            callback=whole(1),
+        ),
+    ] = None
+    max_steps: Annotated[
+        int | None, _duration("Stop after so many updates.", default="no limit", callback=whole(1))
+    ] = None
     patience: Annotated[
         int | None,
-        _duration("Stop after N evaluations without a better one.", metavar="N", default="no limit"),
+        _duration(
+            "Stop after N evaluations without a better one.",
+            metavar="N",
+            default="no limit",
+            callback=whole(1),
+        ),
     ] = None
     eval_every: Annotated[
-        int | None, _duration("Updates between evaluations.", default="about 20 evaluations")
+        int | None,
+        _duration("Updates between evaluations.", default="about 20 evaluations", callback=whole(1)),
     ] = None
 
     out: Annotated[str | None, _run("A new directory for the run.", metavar="RUN", default="under runs/")] = (
@@ -155,9 +197,11 @@ class TrainOptions:
         ),
     ] = None
     checkpoint_every: Annotated[
-        int | None, _run("Updates between checkpoints.", default="with each evaluation")
+        int | None, _run("Updates between checkpoints.", default="with each evaluation", callback=whole(1))
     ] = None
-    keep_checkpoints: Annotated[int, _run("How many checkpoints stay, the best one apart.")] = 3
+    keep_checkpoints: Annotated[
+        int, _run("How many checkpoints stay, the best one apart.", callback=whole(1))
+    ] = 3
     tensorboard: Annotated[bool, _run("Event files in RUN/tensorboard.", "--tensorboard")] = False
-    quiet: Annotated[bool, _run("No progress.", "--quiet")] = False
-    as_json: Annotated[bool, _run("The result as one JSON object.", "--json")] = False
+    quiet: Annotated[bool, _run("No progress; only what should be known.", "--quiet")] = False
+    as_json: Annotated[bool, _run("Print one JSON object when training succeeds.", "--json")] = False

@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from throughtime.cli.contradictions import refuse_contradictions
 from throughtime.cli.train_options import TrainOptions
 from throughtime.errors import ArgumentError
 
 if TYPE_CHECKING:
     from throughtime.networks.language_model import LanguageModel
-    from throughtime.optim import Clip, Optimizer
+    from throughtime.optim import Clip, Optimizer, Schedule
+    from throughtime.truncation import Truncation
 
 # Words are capped, as in the series: most of a text's words occur once.
 _WORDS = 8000
@@ -21,16 +23,13 @@ def fit_settings(options: TrainOptions) -> dict[str, Any]:
     Raises
     ------
     ArgumentError
-        A spelling means nothing, a number is out of range, or two options contradict each other.
+        A spelling means nothing.
     """
-    from throughtime.optim import schedule_from_spec
-    from throughtime.truncation import parse_truncation
-
     return {
         "optimizer": _optimizer(options),
-        "truncation": None if options.truncation is None else parse_truncation(options.truncation),
+        "truncation": _truncation(options.truncation),
         "clip": _clip(options.clip_norm, options.clip_value),
-        "schedule": schedule_from_spec(options.schedule),
+        "schedule": _schedule(options.schedule),
         "by": options.by,
         "batch_size": options.batch_size,
         "seq_len": options.seq_len,
@@ -56,13 +55,14 @@ def refuse_slips(options: TrainOptions) -> None:
     Raises
     ------
     ArgumentError
-        As `fit_settings`, and all that the plan, the tokenizer and the model refuse.
+        As `fit_settings`, and all that contradicts each other, or that the plan, the tokenizer and the model refuse.
     """
     from throughtime.data.parts import split
     from throughtime.data.tokenizer import Tokenizer
     from throughtime.networks.omega import check_omega
     from throughtime.training.plan import Plan
 
+    refuse_contradictions(options)
     split(range(1 << 40), options.val_fraction)  # of the longest text
     plan = Plan.of(**fit_settings(options))
     Tokenizer.train("a", options.unit, vocabulary(options))
@@ -82,21 +82,6 @@ def make_model(options: TrainOptions, vocab_size: int) -> "LanguageModel":
     from throughtime.networks.language_model import LanguageModel
 
     o = options
-    if o.nonlinearity is not None and o.cell != "rnn":
-        raise ArgumentError(
-            f"--nonlinearity {o.nonlinearity} found with --cell {o.cell}; expected it with --cell rnn only, as the "
-            "others have their own. Leave it out."
-        )
-    if o.input_ == "onehot" and (o.tied or o.embedding_size is not None):
-        raise ArgumentError(
-            f"--input onehot found with {'--tied' if o.tied else '--embedding-size'}; expected --input embedding. "
-            "Leave one of the two out."
-        )
-    if o.dropout and o.num_layers == 1:
-        raise ArgumentError(
-            f"--dropout {o.dropout:g} found with one layer; expected at least two, as dropout acts between layers. "
-            "Add --num-layers 2."
-        )
     embedded = o.input_ == "embedding" or o.tied or o.embedding_size is not None
     return LanguageModel(
         vocab_size,
@@ -121,22 +106,42 @@ def _optimizer(options: TrainOptions) -> "Optimizer":
     from throughtime.optim import optimizer_from_name
 
     lr = _LR.get(options.optimizer) if options.lr is None else options.lr
-    return optimizer_from_name(options.optimizer, lr)
+    more = {"momentum": options.momentum, "weight_decay": options.weight_decay}
+    return optimizer_from_name(options.optimizer, lr, **{k: v for k, v in more.items() if v is not None})
+
+
+def _truncation(spec: str | None) -> "Truncation | None":
+    from throughtime.truncation import parse_truncation
+
+    if spec is None:
+        return None
+    try:
+        return parse_truncation(spec)
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"--truncation {spec} found; expected full, window:K with K of at least 0, chunk:K with K of at least 1, or "
+            "chunk:K1,K2 with K2 of at least K1. Spell it like one of these."
+        ) from error
+
+
+def _schedule(spec: str) -> "Schedule":
+    from throughtime.optim import schedule_from_spec
+
+    try:
+        return schedule_from_spec(spec)
+    except ArgumentError as error:
+        raise ArgumentError(f"--schedule {spec}: {error}") from error
 
 
 def _clip(norm: str | None, value: float | None) -> "Clip | None":
     from throughtime.optim import ClipValue, clip_norm_from_spec
 
-    if norm is not None and value is not None:
-        raise ArgumentError(
-            f"--clip-norm {norm} found with --clip-value {value:g}; expected one of the two. Leave one out."
-        )
-    if norm is not None:
+    if norm is None:
+        return None if value is None else ClipValue(value)
+    try:
         return clip_norm_from_spec(norm)
-    if value is None:
-        return None
-    if not 0 < value < float("inf"):
+    except ArgumentError as error:
         raise ArgumentError(
-            f"--clip-value is {value:g}; expected a finite number above 0. Give one such as 1, or leave it out."
-        )
-    return ClipValue(value)
+            f"--clip-norm {norm} found; expected a finite number above 0, auto, or auto:MULTIPLE with one above 1. Use auto, "
+            "or a number such as 1."
+        ) from error

@@ -1,7 +1,7 @@
 """Training as one sees it in a terminal: a row for each evaluation, and below them one that keeps moving."""
 
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import IO
 
@@ -22,14 +22,14 @@ from throughtime.training.events import (
     Step,
     Stopped,
 )
-from throughtime.training.rows import WIDTH, Rows, conclusion, incident, introduction, progress
+from throughtime.training.rows import PREPARING, WIDTH, Rows, incident, introduction, progress
 
 # Without a terminal: a line at least so often, so that a log shows that training is alive.
 _SILENCE = 10.0
 
 
 def display(stream: IO[str], quiet: bool = False) -> AbstractContextManager[Listener]:
-    """What suits the stream: a live table in a terminal, plain lines elsewhere, nothing if quiet.
+    """What suits the stream: a live table in a terminal, plain lines elsewhere; if quiet, only what should be known.
 
     Examples
     --------
@@ -38,20 +38,18 @@ def display(stream: IO[str], quiet: bool = False) -> AbstractContextManager[List
     ...     pass  # fit(..., callbacks=[show])
     """
     if quiet:
-        return nullcontext(lambda event: None)
+        return QuietDisplay(stream)
     console = Console(file=stream, highlight=False)
     if stream.isatty() and not console.is_dumb_terminal:
         return LiveDisplay(console)
     return PlainDisplay(stream)
 
 
-class PlainDisplay(AbstractContextManager[Listener]):
-    """Lines of text: one for each evaluation, and one now and then between them."""
+class QuietDisplay(AbstractContextManager[Listener]):
+    """A line for each notice and each incident, and no other."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._rows = Rows()
-        self._spoke = time.monotonic()
 
     def __enter__(self) -> Listener:
         return self._show
@@ -62,32 +60,48 @@ class PlainDisplay(AbstractContextManager[Listener]):
         pass
 
     def _show(self, event: Event) -> None:
+        match event:
+            case Noticed():
+                self._write(event.line)
+            case IncidentMet() if event.action != "stop":  # which its error tells
+                self._write(incident(event))
+
+    def _write(self, *lines: str) -> None:
+        for line in lines:
+            self._stream.write(line.rstrip() + "\n")
+        self._stream.flush()
+
+
+class PlainDisplay(QuietDisplay):
+    """Lines of text: one for each evaluation, and one now and then between them."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        super().__init__(stream)
+        self._rows = Rows()
+        self._spoke = time.monotonic()
+
+    def _show(self, event: Event) -> None:
         rows = self._rows
         rows.hear(event)
         match event:
             case Progress() if self._silent():
                 self._write(progress(event))
             case Started():
-                self._write(*introduction(event), *rows.header())
+                self._write(*introduction(event), PREPARING, *rows.header())
             case Step() if self._silent():
                 self._write(rows.row())
             case Evaluated():
                 self._write(rows.row())
-            case Noticed():
-                self._write(event.line)
-            case IncidentMet() if event.action != "stop":  # which its error tells
-                self._write(incident(event))
-            case Finished():
-                last = [rows.row()] if event.val_loss is None else []
-                self._write(*last, *conclusion(event))
+            case Finished() if event.val_loss is None:
+                self._write(rows.row())
+            case _:
+                super()._show(event)
 
     def _silent(self) -> bool:
         return time.monotonic() - self._spoke > _SILENCE
 
     def _write(self, *lines: str) -> None:
-        for line in lines:
-            self._stream.write(line.rstrip() + "\n")
-        self._stream.flush()
+        super()._write(*lines)
         self._spoke = time.monotonic()
 
 
@@ -137,7 +151,6 @@ class LiveDisplay(AbstractContextManager[Listener]):
             case Finished():
                 if event.val_loss is None:
                     self._print(Text(rows.row()))
-                self._print(*(Text(line, "dim") for line in conclusion(event)))
                 self._live.stop()
             case Stopped():
                 self._live.stop()
@@ -152,7 +165,6 @@ class LiveDisplay(AbstractContextManager[Listener]):
             bar = ProgressBar(total=waited.total, completed=waited.done, width=WIDTH)
             return Group(Text(progress(waited), no_wrap=True, overflow="ellipsis"), bar)
         if step is None:
-            waiting = "preparing; after an installation the kernels compile once, some 20 seconds"
-            return Group(Text(waiting, "dim", no_wrap=True, overflow="ellipsis"))
+            return Group(Text(PREPARING, "dim", no_wrap=True, overflow="ellipsis"))
         bar = ProgressBar(total=step.steps, completed=step.step, width=WIDTH)
         return Group(Text(self._rows.row(), "bold", no_wrap=True, overflow="crop"), bar)

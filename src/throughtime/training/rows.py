@@ -1,5 +1,7 @@
 """What a display says of the training, as text: the rows of a table, and a line now and then."""
 
+import math
+
 from rich.filesize import decimal
 
 from throughtime.data.progress import Progress
@@ -7,6 +9,7 @@ from throughtime.training.events import Evaluated, Event, Finished, IncidentMet,
 
 COLUMNS = ("step", 15), ("loss", 9), ("validation", 12), ("gradient", 11), ("tokens", 11), ("time", 11)
 WIDTH = sum(width for _, width in COLUMNS)
+PREPARING = "preparing; after an installation the kernels compile once, some 20 seconds"
 
 _WHAT_FOLLOWS = {
     "stop": "training ends",
@@ -62,7 +65,7 @@ class Rows:
                 f"{self._loss:.3f}",
                 validation,
                 gradient,
-                f"{step.tokens_per_second:,.0f}",
+                pace(step.tokens_per_second),
                 clock(step.seconds_left),
             ]
         )
@@ -103,14 +106,21 @@ def progress(event: Progress) -> str:
     return f"{event.what}: {decimal(event.done)}{total}"
 
 
+def pace(tokens_per_second: float) -> str:
+    """Tokens a second, or - where it is not known yet: NaN."""
+    return "-" if math.isnan(tokens_per_second) else f"{tokens_per_second:,.0f}"
+
+
 def clock(seconds: float) -> str:
-    """Seconds as m:ss, or h:mm:ss.
+    """Seconds as m:ss, or h:mm:ss; - where they are not known: NaN.
 
     Examples
     --------
     >>> clock(83.6), clock(4000)
     ('1:24', '1:06:40')
     """
+    if math.isnan(seconds):
+        return "-"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
