@@ -6,9 +6,11 @@ import threading
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from throughtime.machine.jit import COMPILING
 from throughtime.machine.pool import side_by_side
+from throughtime.machine.threads import single_threaded_blas
 
 
 def test_results_are_in_order_and_the_first_is_the_callers():
@@ -34,6 +36,17 @@ def test_every_thread_flushes_denormals_and_the_callers_setting_comes_back():
     flushed = side_by_side(lambda n: (tiny / 4 == 0).all(), 3)
     assert all(flushed)
     assert (tiny / 4 > 0).all()
+
+
+def test_blas_has_its_threads_back_afterwards():
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with single_threaded_blas():  # the libraries are loaded now
+        pass
+    with threadpool_limits(2, user_api="blas"):
+        assert side_by_side(lambda n: threads(), 3) == [{1}] * 3
+        assert threads() == {2}
 
 
 def test_every_thread_has_the_callers_errstate():

@@ -8,6 +8,7 @@ from contextvars import copy_context
 from typing import TypeVar
 
 from throughtime.machine.conditions import computing
+from throughtime.machine.denormals import flush_to_zero
 
 R = TypeVar("R")
 
@@ -29,16 +30,19 @@ def side_by_side(work: Callable[[int], R], count: int) -> list[R]:
     >>> side_by_side(lambda n: n * n, 3)
     [0, 1, 4]
     """
-    others = [_pool(count - 1).submit(copy_context().run, _compute, work, n) for n in range(1, count)]
-    try:
-        first = _compute(work, 0)
-    finally:
-        wait(others)
+    # The caller holds BLAS from before the first until after the last: where one thread lowers OpenBLAS's number and
+    # another one gives it back, it stays at the lower one for good.
+    with computing():
+        others = [_pool(count - 1).submit(copy_context().run, _flushing, work, n) for n in range(1, count)]
+        try:
+            first = work(0)
+        finally:
+            wait(others)
     return [first, *(other.result() for other in others)]
 
 
-def _compute(work: Callable[[int], R], n: int) -> R:
-    with computing():  # denormals are flushed thread by thread
+def _flushing(work: Callable[[int], R], n: int) -> R:
+    with flush_to_zero():  # thread by thread
         return work(n)
 
 
