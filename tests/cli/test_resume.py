@@ -2,13 +2,10 @@ import json
 import os
 import signal
 import time
-import tomllib
 
 import pytest
-from tests.cli.conftest import SMALL, TEXT
+from tests.cli.conftest import SMALL
 
-import throughtime as tt
-from throughtime.data.corpus import read
 from throughtime.networks.language_model import LanguageModel
 
 OPTIONS = ["--max-steps", "12", "--eval-every", "4", "--cell", "gru", "--clip-norm", "auto", *SMALL]
@@ -94,50 +91,28 @@ def test_a_finished_run_that_is_to_be_shorter_says_that_it_is_longer(option, lim
     assert result.out.startswith(f"{line}To train longer, raise {name}.\n")
 
 
-@pytest.fixture
-def options_file(cli, corpus, tmp_path):
-    """The options of a finished run."""
-    more = ["--clip-norm", "auto:3", "--optimizer", "nesterov", "--momentum", 0.8, "--quiet"]
-    assert cli("train", corpus, "--out", "run", *OPTIONS, *more).code == 0
-    return tmp_path / "run" / "options.toml"
-
-
 @pytest.mark.parametrize("damage", [b"\xff", b"=", None], ids=["no UTF-8", "no TOML", "lost"])
-def test_options_that_are_damaged_or_lost_are_made_anew(damage, options_file, cli, tmp_path):
-    whole = options_file.read_bytes()
+def test_a_run_goes_on_without_its_options(damage, cli, corpus, tmp_path):
+    assert cli("train", corpus, "--out", "run", *OPTIONS).code == 0
+    file = tmp_path / "run" / "options.toml"
     if damage is None:
-        options_file.unlink()
+        file.unlink()
     else:
-        options_file.write_bytes(damage + whole[1:])
+        file.write_bytes(damage + file.read_bytes()[1:])
     result = cli("train", "--resume", "--out", "run", "--max-steps", 14, "--quiet")
-    line = "run/options.toml is damaged; expected the options of the run. It is made anew from config.json.\n"
+    line = "run/options.toml is damaged; expected the options of the run. It is left as it is: the run goes by its config.json.\n"
     assert (result.code, result.err) == (0, "" if damage is None else line)
-    before, after = (tomllib.loads(each.decode()) for each in (whole, options_file.read_bytes()))
-    del before["seq-len"]  # as chunk:20 says, too
-    assert after == before | {
-        "max-steps": 14,
-        "truncation": "chunk:20",
-        "vocab-size": 21,
-        "tied": False,
-        "clip-norm": "auto:3.0",
-    }
-    assert cli("train", "--config", "run/options.toml", "--out", "two", "--quiet").code == 0
-    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("run", "two"))
-    assert one == two
 
 
-def test_a_run_that_options_cannot_describe_goes_on_without_them(cli, tmp_path):
-    tokenizer = tt.Tokenizer.train(TEXT)
-    model = tt.LanguageModel(tokenizer.vocab_size, 8, bias=False, seed=0)
-    text = tmp_path / "text.txt"
-    text.write_text(TEXT, encoding="utf-8")
-    tt.fit(model, read([str(text)]), tokenizer=tokenizer, batch_size=4, max_steps=2, out=tmp_path / "run")
-    assert cli("train", "--resume", "--out", "run", "--max-steps", 3).code == 0
-    assert not (tmp_path / "run" / "options.toml").exists()
-    (tmp_path / "run" / "options.toml").write_bytes(b"\xff")
-    result = cli("train", "--resume", "--out", "run", "--max-steps", 4, "--quiet")
-    assert result.code == 0
-    assert result.err.endswith("It is left as it is, as the run does not need it.\n")
+def test_options_are_there_as_soon_as_a_run_can_be_taken_up(cli, corpus, tmp_path, monkeypatch):
+    def killed(path, config):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as before_it_begins:
+        before_it_begins.setattr("throughtime.training.fit.save_config", killed)
+        assert cli("train", corpus, "--out", "run", *OPTIONS).code == 130
+    assert (tmp_path / "run" / "options.toml").exists()
+    assert cli("train", corpus, "--out", "run", *OPTIONS).code == 0  # it had not begun
 
 
 def test_a_second_signal_still_says_how_to_go_on(cli, corpus, monkeypatch):

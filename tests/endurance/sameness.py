@@ -15,12 +15,9 @@ def differences(reference: Path, run: Path) -> list[str]:
     """
     found = [
         f"{name} differs"
-        for name in ("model.safetensors", "tokenizer.json")
+        for name in ("model.safetensors", "tokenizer.json", "options.toml")
         if _bytes(reference / name) != _bytes(run / name)
     ]
-    # A process that died just before its first update may have left no options, which training does not need.
-    if _bytes(run / "options.toml") not in (None, _bytes(reference / "options.toml")):
-        found.append("options.toml differs")
     theirs, ours = newest_checkpoint(reference), newest_checkpoint(run)
     if theirs.name != ours.name:
         return [*found, f"the last checkpoint is {ours.name}, not {theirs.name}"]

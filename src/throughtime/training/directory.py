@@ -16,6 +16,7 @@ from throughtime.training.entries import require_entries
 
 CONFIG, TOKENIZER, METRICS, WEIGHTS = "config.json", "tokenizer.json", "metrics.jsonl", "model.safetensors"
 CHECKPOINTS, INCIDENTS = "checkpoints", "incidents"
+OPTIONS = "options.toml"  # the command line's, as a file for --config
 FIRST_CHECKPOINT = "step-00000000.safetensors"
 LOCK = ".lock"
 _UNFINISHED = re.compile(r"\..+\.\d+")  # as `write_whole` calls a file that has no name yet
@@ -61,7 +62,7 @@ def _require_free(path: Path, mine: bool) -> None:
 def _is_unbegun(path: Path, names: list[str]) -> bool:
     """Whether a run was stopped there before it had its config.json: nothing was learned then."""
     checkpoints = path / CHECKPOINTS
-    if not checkpoints.is_dir() or not {*names} <= {TOKENIZER, METRICS, WEIGHTS, CHECKPOINTS}:
+    if not checkpoints.is_dir() or not {*names} <= {TOKENIZER, METRICS, WEIGHTS, CHECKPOINTS, OPTIONS}:
         return False
     return all(
         entry.name == FIRST_CHECKPOINT or entry.name.startswith(".") for entry in checkpoints.iterdir()
