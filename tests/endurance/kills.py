@@ -251,7 +251,8 @@ def _wrong(stop: Stop, code: int, stderr: str) -> list[str]:
     if code == -stop.signal and stop.moment not in ("updating", "evaluating"):  # not yet training
         return []
     lines = stderr.strip().splitlines()
-    if code != 128 + stop.signal or len(lines) != 1 or "interrupted" not in lines[0]:
+    word = "interrupted", "terminated"  # the latter before training begins
+    if code != 128 + stop.signal or len(lines) != 1 or not any(each in lines[0] for each in word):
         return [told]
     trained = stop.moment in ("updating", "evaluating")
     return [told] if trained and "Go on with: throughtime train --resume --out" not in lines[0] else []
