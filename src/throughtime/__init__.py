@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from throughtime.cells.cell import Cell
     from throughtime.data.corpus import Corpus
     from throughtime.data.tokenizer import Tokenizer
+    from throughtime.flow.assertion import assert_horizon
+    from throughtime.flow.jacobian import chain_singular_values, find_jacobians
+    from throughtime.flow.lyapunov import lyapunov_exponents
+    from throughtime.flow.profile import GradientFlow, gradient_flow
     from throughtime.networks.check_cell import check_cell
     from throughtime.networks.faults import examine
     from throughtime.networks.gradients import bptt, check_gradients
@@ -46,12 +50,13 @@ if TYPE_CHECKING:
     from throughtime.optim.momentum import Momentum
     from throughtime.optim.rmsprop import RMSprop
     from throughtime.optim.sgd import SGD
+    from throughtime.training.diagnosis import diagnose
     from throughtime.training.evaluate import evaluate
     from throughtime.training.fit import fit
     from throughtime.training.generate import generate
     from throughtime.training.resume import resume
     from throughtime.training.run import load
-    from throughtime.truncation import Chunk, Full, Window
+    from throughtime.truncation import Auto, Chunk, Full, Window
 
 __version__ = "0.1.0"
 
@@ -63,6 +68,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "ArgumentError",
+    "Auto",
     "Cell",
     "CellError",
     "Chunk",
@@ -75,6 +81,7 @@ __all__ = [
     "DtypeError",
     "Full",
     "GradientError",
+    "GradientFlow",
     "InputError",
     "Interrupted",
     "LanguageModel",
@@ -92,14 +99,20 @@ __all__ = [
     "Window",
     "WorkFailed",
     "__version__",
+    "assert_horizon",
     "bptt",
+    "chain_singular_values",
     "check_cell",
     "check_gradients",
+    "diagnose",
     "evaluate",
     "examine",
+    "find_jacobians",
     "fit",
     "generate",
+    "gradient_flow",
     "load",
+    "lyapunov_exponents",
     "resume",
     "schedule_from_spec",
 ]
@@ -109,6 +122,7 @@ __all__ = [
 _MODULE_OF = {
     "Adam": "throughtime.optim.adam",
     "AdamW": "throughtime.optim.adamw",
+    "Auto": "throughtime.truncation",
     "Cell": "throughtime.cells.cell",
     "Chunk": "throughtime.truncation",
     "ClipAuto": "throughtime.optim.clip_auto",
@@ -117,6 +131,7 @@ _MODULE_OF = {
     "Corpus": "throughtime.data.corpus",
     "Full": "throughtime.truncation",
     "GRU": "throughtime.networks.named",
+    "GradientFlow": "throughtime.flow.profile",
     "LSTM": "throughtime.networks.named",
     "LanguageModel": "throughtime.networks.language_model",
     "Momentum": "throughtime.optim.momentum",
@@ -127,14 +142,20 @@ _MODULE_OF = {
     "SequenceModel": "throughtime.networks.sequence_model",
     "Tokenizer": "throughtime.data.tokenizer",
     "Window": "throughtime.truncation",
+    "assert_horizon": "throughtime.flow.assertion",
     "bptt": "throughtime.networks.gradients",
+    "chain_singular_values": "throughtime.flow.jacobian",
     "check_cell": "throughtime.networks.check_cell",
     "check_gradients": "throughtime.networks.gradients",
+    "diagnose": "throughtime.training.diagnosis",
     "evaluate": "throughtime.training.evaluate",
     "examine": "throughtime.networks.faults",
+    "find_jacobians": "throughtime.flow.jacobian",
     "fit": "throughtime.training.fit",
     "generate": "throughtime.training.generate",
+    "gradient_flow": "throughtime.flow.profile",
     "load": "throughtime.training.run",
+    "lyapunov_exponents": "throughtime.flow.lyapunov",
     "resume": "throughtime.training.resume",
     "schedule_from_spec": "throughtime.optim.grammar",
 }

@@ -12,7 +12,13 @@ def _backward_linear(dstate, kept, state_prev, state):
     return (dh,), (type(dh)(0),)
 
 
-linear = Cell("linear", _forward_linear, _backward_linear, gates=("h",))
+linear = Cell("linear", _forward_linear, _backward_linear, gates=("h",), activations={"h": "identity"})
+
+
+def _total_rich(dstate, kept, state_prev, state, rho):
+    dh, dm = dstate
+    h, m = state
+    return dh, dm + dh * tanh_slope(tanh(m))
 
 
 def _forward_rich(a, state, rho):
@@ -45,4 +51,6 @@ rich = Cell(
     states=("h", "m"),
     apart=1,
     parameters={"rho": 0.6},
+    activations={"p": "sigmoid", "q": "tanh"},
+    total=_total_rich,
 )

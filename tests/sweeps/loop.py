@@ -89,26 +89,37 @@ class Layer:
         )
         return self.joined(da, dr), dstate, dunit
 
-    def lagged(self, dy, last):
-        """The same through lags 0..last, for losses at steps only; and dE_t/dh at each lag (last + 1, T, B, H)."""
+    def lagged(self, dy, last, origins=None):
+        """The same through lags 0..last, for losses at steps only; and dE_t/dh at each lag (last + 1, T, B, H).
+
+        Of `origins` (T, B) alone, if they are given; what is no origin has NaN in the last of these.
+        """
         kept, recurrent, entering, states = self.unrolled()
-        dh, dstate = dy.copy(), np.zeros((self.S, *dy.shape), self.dtype)
+        real = np.arange(self.T)[:, None] < self.steps
+        steps, sequences = np.nonzero(real if origins is None else real & origins)
+        dh = dy[steps, sequences]
+        dstate = np.zeros((self.S, *dh.shape), self.dtype)
+        delta = np.full((len(steps), self.G, self.H), np.nan, self.dtype)
+        delta_r = np.full((len(steps) if self.P else 0, self.G, self.H), np.nan, self.dtype)
         halves = (self.T if self.P else 0, *kept.shape[1:])
-        delta, delta_r = np.full_like(kept, np.nan), np.full(halves, np.nan, self.dtype)
         da, dr, dunit = np.zeros_like(kept), np.zeros(halves, self.dtype), np.zeros_like(self.unit)
         reached, dinitial = [], np.zeros_like(self.initial)
         for back in range(last + 1):
-            reached.append(dh + dstate[0])
+            first = np.searchsorted(steps, back)
+            reached.append(np.full(dy.shape, np.nan))
+            reached[-1][steps[first:], sequences[first:]] = (dh + dstate[0])[first:]
             for_cell(lag, self.cell)(
                 back,
+                first,
                 back == last,
+                steps,
+                sequences,
                 kept,
                 recurrent,
                 self.unit,
                 entering,
                 states,
                 self.reset,
-                self.steps,
                 pack_backward(self.weight),
                 dh,
                 dstate,
@@ -119,8 +130,9 @@ class Layer:
                 dunit,
             )
             if back < last:
-                dinitial += dstate[:, back]
-                dinitial[0] += dh[back]
+                come = steps == back
+                dinitial[:, sequences[come]] += dstate[:, come]
+                dinitial[0, sequences[come]] += dh[come]
         return self.joined(da, dr), dinitial, dunit, np.array(reached)
 
     def joined(self, da, dr):

@@ -16,6 +16,8 @@ Equation = Callable[..., Any]
 # A layer's own parameters, beside which the cell's stand.
 _TAKEN = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
+ACTIVATIONS = ("tanh", "sigmoid", "relu", "identity")
+
 
 class Cell:
     """A recurrent cell: two functions, and the names of what passes through them.
@@ -55,6 +57,13 @@ class Cell:
         Whether gradients reach the previous state along paths without a weight matrix. False declares that
         `dstate_prev` is always zero, so that W_hh is the only path back in time: what Omega asks
         (`throughtime.networks.omega`), and `throughtime.check_cell` confirms.
+    activations : mapping of str to str
+        For each gate whose own activation is kept under its name, which: "tanh", "sigmoid", "relu" or "identity". What
+        saturation is measured by (`throughtime.flow.saturation`); a gate that is left out is not looked at.
+    total : function, optional
+        ``total(dstate, kept, state_prev, state, *parameters) -> dstate``: to the gradient of each part of the state adds
+        what that part passes on through the others within the step, as an LSTM's c does through its h. Without it a
+        profile shows h alone where a state has several parts.
 
     Raises
     ------
@@ -89,6 +98,8 @@ class Cell:
         apart: int = 0,
         parameters: Mapping[str, float] | None = None,
         direct: bool = True,
+        activations: Mapping[str, str] | None = None,
+        total: Equation | None = None,
     ) -> None:
         self.name = name
         self.gates = tuple(gates)
@@ -96,6 +107,7 @@ class Cell:
         self.apart = apart
         self.parameters = dict(parameters or {})
         self.direct = direct
+        self.activations = dict(activations or {})
         for kind, names in (
             ("name", (name,)),
             ("gates", self.gates),
@@ -110,8 +122,10 @@ class Cell:
             )
         _require_room(self)
         _require_starts(self)
+        _require_activations(self)
         self.forward = _compiled(name, "forward", forward)
         self.backward = _compiled(name, "backward", backward)
+        self.total = None if total is None else _compiled(name, "total", total)
 
     @property
     def preactivations(self) -> int:
@@ -157,6 +171,15 @@ def _require_starts(cell: Cell) -> None:
         if isinstance(start, bool) or not isinstance(start, Real) or not math.isfinite(start):
             raise CellError(
                 f"cell {cell.name!r} has parameter {name}={start!r}; expected a finite number. Give the value it starts with."
+            )
+
+
+def _require_activations(cell: Cell) -> None:
+    for gate, activation in cell.activations.items():
+        if gate not in cell.gates or activation not in ACTIVATIONS:
+            raise CellError(
+                f"cell {cell.name!r} has activations {cell.activations}; expected gates of {cell.gates} with one of "
+                f"{', '.join(ACTIVATIONS)} each. Leave out what is none of these."
             )
 
 

@@ -28,4 +28,11 @@ def _backward(dstate, kept, state_prev, state):  # type: ignore[no-untyped-def]
     return (da_r, da_z, dax_n, dah_n), (dh * z,)
 
 
-gru = Cell("gru", _forward, _backward, gates=("r", "z", "n"), apart=1)
+gru = Cell(
+    "gru",
+    _forward,
+    _backward,
+    gates=("r", "z", "n"),
+    apart=1,
+    activations={"r": "sigmoid", "z": "sigmoid", "n": "tanh"},
+)

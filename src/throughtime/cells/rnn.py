@@ -3,7 +3,7 @@
 Elman (1990), Finding structure in time; the article's s_t = tanh(U x_t + W s_{t-1}).
 """
 
-from throughtime.cells.cell import Cell
+from throughtime.cells.cell import Cell, Equation
 from throughtime.machine.functions import relu, relu_slope, sigmoid, sigmoid_slope, tanh, tanh_slope
 
 
@@ -37,6 +37,18 @@ def _backward_sigmoid(dstate, kept, state_prev, state):  # type: ignore[no-untyp
     return (dh * sigmoid_slope(h),), (type(dh)(0),)
 
 
-rnn_tanh = Cell("rnn_tanh", _forward_tanh, _backward_tanh, gates=("h",), direct=False)
-rnn_relu = Cell("rnn_relu", _forward_relu, _backward_relu, gates=("h",), direct=False)
-rnn_sigmoid = Cell("rnn_sigmoid", _forward_sigmoid, _backward_sigmoid, gates=("h",), direct=False)
+def _plain(activation: str, forward: Equation, backward: Equation) -> Cell:
+    """Elman's cell with this activation."""
+    return Cell(
+        f"rnn_{activation}",
+        forward,
+        backward,
+        gates=("h",),
+        direct=False,
+        activations={"h": activation},
+    )
+
+
+rnn_tanh = _plain("tanh", _forward_tanh, _backward_tanh)
+rnn_relu = _plain("relu", _forward_relu, _backward_relu)
+rnn_sigmoid = _plain("sigmoid", _forward_sigmoid, _backward_sigmoid)

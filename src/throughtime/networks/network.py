@@ -180,6 +180,40 @@ class Network(Parametrised):
         count = count_targets(scored.targets, self.loss)
         return sum(loss for loss, _ in found), count, self.layers.state_out(final)
 
+    def step_gradients(
+        self,
+        inputs: Array,
+        targets: Array,
+        chosen: Array,
+        *,
+        buffers: Buffers,
+        state: State | None = None,
+        reset: Array | None = None,
+        lengths: Array | None = None,
+    ) -> "StepGradients":
+        """The gradient of each output step's own loss, undivided, with respect to that step's h in the last layer.
+
+        Parameters
+        ----------
+        inputs, targets, state, reset, lengths
+            As `throughtime.bptt` has them.
+        chosen : (T, B) of bool
+            Which steps are wanted, of those that have a target.
+        buffers : Buffers
+            The trace lies in them.
+        """
+        with computing():
+            call = self._call(inputs, state, reset, lengths)
+            T, B = call.source.T, call.source.B
+            scored = self._scored(targets, call).chosen(chosen.ravel())
+            run = self._run(call, buffers)
+            outputs = read_out(self._readout(), run.y, scored.rows, buffers)
+            losses[self.loss](outputs, scored.targets, 1.0)
+            steps, sequences = np.divmod(np.arange(T * B) if scored.rows is None else scored.rows, B)
+            dy = np.matmul(outputs, self._readout()["readout.weight"])
+        order = np.lexsort((sequences, steps))
+        return StepGradients(self._layer_params(), run.trace, steps[order], sequences[order], dy[order])
+
     def _learn(
         self,
         call: Call,
@@ -288,6 +322,19 @@ class _Run(NamedTuple):
     y: Array
     final: Array
     trace: Trace
+
+
+class StepGradients(NamedTuple):
+    """Origins in the order of their steps, (R,) each, and dE_t/dh of the last layer at t itself, (R, H).
+
+    params are the recurrent layers' own, by PyTorch's names; trace is their forward pass.
+    """
+
+    params: dict[str, Array]
+    trace: Trace
+    steps: Array
+    sequences: Array
+    dy: Array
 
 
 class _Learnt(NamedTuple):

@@ -24,6 +24,12 @@ class Scored(NamedTuple):
         rows = (steps * width + sequences - part.start)[mine]
         return Scored(None if len(rows) == T * width else rows, self.targets[mine])
 
+    def chosen(self, wanted: Array) -> "Scored":
+        """Those of them whose rows are wanted: (T * B,) of bool."""
+        rows = np.arange(len(wanted)) if self.rows is None else self.rows
+        kept = wanted[rows]
+        return Scored(rows[kept], self.targets[kept])
+
 
 def last_rows(T: int, B: int, lengths: Array | None) -> Array:
     """(B,): the row of each sequence's last step."""

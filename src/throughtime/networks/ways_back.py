@@ -12,9 +12,9 @@ from throughtime.machine.buffers import Buffers
 from throughtime.machine.products import multiply, pack_backward
 from throughtime.networks.deltas import Deltas, room_for_deltas
 from throughtime.networks.dropout import masked
+from throughtime.networks.lag_rows import LagRows
 from throughtime.networks.omega import Terms, find_terms
 from throughtime.networks.trace import Trace
-from throughtime.sweeps.lags import lag
 from throughtime.sweeps.reverse import reverse
 from throughtime.sweeps.slots import for_cell
 from throughtime.truncation import Segment, Truncation, passes
@@ -101,56 +101,33 @@ def through_window(
     dy and dlast as `through_all_time` has them.
     """
     T, B, H = dy.shape
-    layers, dtype = range(len(trace.layers)), dy.dtype
-    parts = [buffers.part(f"layer {k}") for k in layers]
-    dh = [part.zeros("dh", (T, B, H), dtype) for part in parts]
-    dstate = [part.zeros("dstate", (len(dlast), T, B, H), dtype) for part in parts]
-    moving, summed = (
-        [room_for_deltas(trace.cell, layer, room) for layer, room in zip(trace.layers, rooms, strict=True)]
-        for rooms in (parts, [part.part("summed") for part in parts])
-    )
-    for deltas in summed:
-        deltas.input[...] = deltas.apart[...] = 0
-    above = buffers.empty("above", (T * B, H), dtype)
-    packed = [pack_backward(params[f"weight_hh_l{k}"]) for k in layers]
-    sweep = for_cell(lag, trace.cell)
-
-    dh[-1][...] = dy if trace.padding is None else np.where(trace.padding[:, :, None], 0, dy)
+    real = np.arange(T)[:, None] < trace.lengths
+    steps, sequences = np.nonzero(real)
+    rows = LagRows(params, trace, steps, sequences, buffers)
+    rows.dh[-1][...] = dy[real]
     # The gradient of a sequence's last state belongs to its last step, as an output there would.
-    ends, sequences = trace.lengths - 1, np.arange(B)
-    for k in layers:
-        dstate[k][:, ends, sequences] = dlast[:, k]
-    swept = Swept(summed, np.zeros_like(dlast))
-
+    ends = (np.cumsum(real).reshape(T, B) - 1)[trace.lengths - 1, np.arange(B)]
+    for k, dstate in enumerate(rows.dstate):
+        dstate[:, ends] = dlast[:, k]
+    sums = [
+        room_for_deltas(trace.cell, layer, buffers.part(f"layer {k}")) for k, layer in enumerate(trace.layers)
+    ]
+    for deltas in sums:
+        deltas.input[...] = deltas.apart[...] = 0
+    swept = Swept(sums, np.zeros_like(dlast))
     for back in range(window + 1):
-        for k in reversed(layers):
-            layer = trace.layers[k]
-            if k + 1 < len(layers):
-                rows = (T - back) * B
-                delta = moving[k + 1].input[back:].reshape(rows, -1)
-                multiply(delta, params[f"weight_ih_l{k + 1}"], above[:rows])
-                mask = trace.layers[k + 1].mask
-                from_above = above[:rows].reshape(T - back, B, H)
-                dh[k][back:] += masked(from_above, None if mask is None else mask[: T - back])
-            sweep(
-                back,
-                back == window,
-                *layer.swept,
-                trace.reset,
-                trace.lengths,
-                packed[k],
-                dh[k],
-                dstate[k],
-                moving[k].input,
-                moving[k].apart,
-                summed[k].input,
-                summed[k].apart,
-                summed[k].unit,
-            )
-            if back < window:  # origin `back` has come to the initial state
-                swept.dstate[:, k] += dstate[k][:, back]
-                swept.dstate[0, k] += dh[k][back]
+        rows.go(back, back == window, _add, sums)
+        if back < window:  # the origins of step `back` have come to the initial state
+            come = slice(rows.first(back), rows.first(back + 1))
+            for k in range(len(trace.layers)):
+                swept.dstate[:, k, sequences[come]] += rows.dstate[k][:, come]
+                swept.dstate[0, k, sequences[come]] += rows.dh[k][come]
     return swept
+
+
+def _add(rows: LagRows, back: int, first: int, k: int, above: Array) -> None:
+    if len(above):
+        rows.dh[k][first:] += above[first:]
 
 
 def _scored(segments: list[Segment], T: int) -> Array:

@@ -1,8 +1,11 @@
-"""The lag-parallel sweep: every output step's own gradient at once, one lag further back at each call.
+"""The lag-parallel sweep: many output steps' own gradients at once, each apart, one lag further back at each call.
 
-Row t of the arrays that move belongs to *origin* t, the step of the loss E_t, and holds the gradient of E_t alone;
-at lag l it stands at step t - l. Nothing is shifted: the arrays of origins are indexed by t, the trace by t - l.
-The article's truncation is this sweep stopped at a lag; full BPTT is this sweep not stopped.
+An *origin* is an output step of one sequence, with the loss E_t. Each origin has a row of the arrays that move, which
+holds the gradient of its loss alone; at lag l it stands at step t - l. Rows are in the order of their steps, so that
+those which have not yet come to the initial state are always the last ones.
+
+The article's truncation is this sweep over all origins stopped at a lag, with what each step receives added up; full
+BPTT is this sweep not stopped; the norms of its rows on the way are the profile of the gradient's flow.
 """
 
 from throughtime.machine.arrays import Array
@@ -27,6 +30,7 @@ from throughtime.sweeps.slots import (
     S_UNIT,
     STATES,
     SUMMED,
+    SUMMING,
     UNIT,
     backward,
     matmul,
@@ -35,14 +39,16 @@ from throughtime.sweeps.slots import (
 
 def lag(
     back: int,
+    first: int,
     last: bool,
+    steps: Array,
+    sequences: Array,
     kept: Array,
     recurrent: Array,
     unit: Array,
     entering: Array,
     states: Array,
     cut: Array,
-    lengths: Array,
     w: Array,
     dh: Array,
     dstate: Array,
@@ -52,75 +58,75 @@ def lag(
     dr: Array,
     dunit: Array,
 ) -> None:
-    """Take one layer's gradients of all origins t >= back through step t - back.
+    """Take one layer's gradients of the rows from `first` on through the step that lies `back` before their origin.
 
     Parameters
     ----------
     back : int
         The lag.
+    first : int
+        The first row with steps[row] >= back.
     last : bool
-        Whether the window ends here, so that nothing goes on to lag back + 1.
-    kept, recurrent, unit, entering, states, lengths
-        As `unroll` has them; a step beyond a sequence's end is no origin.
+        Whether the way ends here, so that nothing goes on to lag back + 1.
+    steps, sequences : (R,) of int
+        The origins, in the order of their steps.
+    kept, recurrent, unit, entering, states
+        As `unroll` has them.
     cut : (T, B) of bool, or (0, 0) for none
         As `reverse` has it.
     w : what `pack_backward` made of the recurrent weights.
-    dh : (T, B, H)
-        In: dE_t/dh at step t - back, apart from `dstate`. Out: what reaches step t - back - 1 through the weights,
-        in rows t >= back; row t = back is then the gradient of the initial state.
-    dstate : (STATES, T, B, H)
+    dh : (R, H)
+        In: dE_t/dh at step t - back, apart from `dstate`. Out: what reaches step t - back - 1 through the weights; of a
+        row whose t is back that is the gradient of the initial state.
+    dstate : (STATES, R, H)
         The same on the paths without weights.
-    delta_input : (T, B, GATES, H), delta_recurrent : the same where halves stay apart, otherwise (0, B, GATES, H)
-        Out: dE_t/da at step t - back, in rows t >= back.
-    da, dr : as delta_input, delta_recurrent
-        These deltas are added here, by step.
+    delta_input : (R, GATES, H), delta_recurrent : the same where halves stay apart, otherwise (0, GATES, H)
+        Out: dE_t/da at step t - back.
+    da, dr : as delta_input, delta_recurrent, by step: (T, B, GATES, H), (T or 0, B, GATES, H)
+        Where SUMMING, these deltas are added here.
     dunit : (UNIT, H)
-        Gradients of `unit` are added here.
+        Where SUMMING, gradients of `unit` are added here.
     """
     wide()
-    T, B, _, H = kept.shape
-    for t in range(back, T):
-        step = t - back
-        for b in range(B):
-            k, before, after = kept[step, b], entering[:, step, b], states[:, step + 1, b]
-            ah = recurrent[step if APART else 0, b]
-            carried, ds = dh[t, b : b + 1], dstate[:, t, b]
-            dax, sum_x = delta_input[t, b], da[step, b]
-            dah, sum_h = (delta_recurrent if APART else delta_input)[t, b], (dr if APART else da)[step, b]
-            if t >= lengths[b]:
-                dax[:] = 0
-                dah[:] = 0
-                continue
-            for j in range(H):
-                dh_new = plus(read(carried, 0, 1, j, S_CARRIED), read(ds, 0, 1, j, S_DSTATE))
-                values = read(k, 0, GATES, j, S_INPUT) + read(ah, SUMMED, APART, j, S_RECURRENT)
-                parameters = read(unit, PREACTIVATIONS, PARAMETERS, j, S_UNIT)
-                result = backward(
-                    dh_new + read(ds, 1, REST, j, S_DSTATE),
-                    values,
-                    read(before, 0, STATES, j, S_BEFORE),
-                    read(after, 0, STATES, j, S_AFTER),
-                    *parameters,
-                )
-                delta, dbefore, dparameters = result[0], result[1], result[2:]
-                write(ds, 0, STATES, j, S_DSTATE, dbefore, 0)
-                write(dax, 0, GATES, j, S_DINPUT, delta, 0)
+    R, H = dh.shape
+    for r in range(first, R):
+        step, b = steps[r] - back, sequences[r]
+        k, before, after = kept[step, b], entering[:, step, b], states[:, step + 1, b]
+        ah = recurrent[step if APART else 0, b]
+        carried, ds = dh[r : r + 1], dstate[:, r]
+        dax = delta_input[r]
+        dah = (delta_recurrent if APART else delta_input)[r]
+        if SUMMING:
+            sum_x, sum_h = da[step, b], (dr if APART else da)[step, b]
+        for j in range(H):
+            dh_new = plus(read(carried, 0, 1, j, S_CARRIED), read(ds, 0, 1, j, S_DSTATE))
+            values = read(k, 0, GATES, j, S_INPUT) + read(ah, SUMMED, APART, j, S_RECURRENT)
+            parameters = read(unit, PREACTIVATIONS, PARAMETERS, j, S_UNIT)
+            result = backward(
+                dh_new + read(ds, 1, REST, j, S_DSTATE),
+                values,
+                read(before, 0, STATES, j, S_BEFORE),
+                read(after, 0, STATES, j, S_AFTER),
+                *parameters,
+            )
+            delta, dbefore, dparameters = result[0], result[1], result[2:]
+            delta_h = delta[:SUMMED] + delta[GATES:]
+            write(ds, 0, STATES, j, S_DSTATE, dbefore, 0)
+            write(dax, 0, GATES, j, S_DINPUT, delta, 0)
+            if APART:
+                write(dah, 0, GATES, j, S_DRECURRENT, delta_h, 0)
+            if SUMMING:
                 write(sum_x, 0, GATES, j, S_SUM, plus(read(sum_x, 0, GATES, j, S_SUM), delta[:GATES]), 0)
                 if APART:
-                    delta_h = delta[:SUMMED] + delta[GATES:]
-                    write(dah, 0, GATES, j, S_DRECURRENT, delta_h, 0)
                     write(sum_h, 0, GATES, j, S_ABOVE, plus(read(sum_h, 0, GATES, j, S_ABOVE), delta_h), 0)
                 total = plus(read(dunit, 0, UNIT, j, S_DUNIT), delta + dparameters)
                 write(dunit, 0, UNIT, j, S_DUNIT, total, 0)
     if last:
         return
-    n = (T - back) * B
-    matmul(
-        (delta_recurrent if APART else delta_input)[back:].reshape(n, GATES * H), w, dh[back:].reshape(n, H)
-    )
+    n = R - first
+    matmul((delta_recurrent if APART else delta_input)[first:].reshape(n, GATES * H), w, dh[first:])
     if cut.size:
-        for t in range(back, T):
-            for b in range(B):
-                if cut[t - back, b]:
-                    dh[t, b] = 0
-                    dstate[:, t, b] = 0
+        for r in range(first, R):
+            if cut[steps[r] - back, sequences[r]]:
+                dh[r] = 0
+                dstate[:, r] = 0

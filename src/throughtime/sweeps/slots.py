@@ -9,12 +9,19 @@ from typing import Any, TypeVar
 
 from throughtime.cells.cell import Cell
 from throughtime.cells.rnn import rnn_tanh
-from throughtime.machine.jit import specialise
+from throughtime.machine.jit import equation, specialise
 from throughtime.machine.products import blas
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-forward, backward, matmul = rnn_tanh.forward, rnn_tanh.backward, blas
+
+@equation
+def own(dstate: Any, kept: Any, state_prev: Any, state: Any, *parameters: Any) -> Any:
+    """The total gradient of a state with one part: there is no other for it to act through."""
+    return dstate
+
+
+forward, backward, total, matmul = rnn_tanh.forward, rnn_tanh.backward, own, blas
 GATES = 1  # blocks of H rows in the weights
 APART = 0  # how many of the last gates keep their two halves apart
 SUMMED = 1  # the other gates: GATES - APART
@@ -23,29 +30,32 @@ STATES = 1  # parts of the state; the first is h
 REST = 0  # the parts beside h: STATES - 1
 PARAMETERS = 0  # the cell's own per-unit parameters
 UNIT = 1  # all that a unit has of its own, biases first: PREACTIVATIONS + PARAMETERS
+SUMMING = True  # whether the lag-parallel sweep adds up by step what its rows bring
 
 # The streams of a sweep's loop over units (machine/streams.py).
 S_INPUT, S_RECURRENT, S_BEFORE, S_AFTER, S_UNIT = 0, 1, 2, 3, 4
 S_DSTATE, S_ABOVE, S_CARRIED, S_DINPUT, S_DRECURRENT, S_DUNIT, S_SUM = 5, 6, 7, 8, 9, 10, 11
 
 
-_made: dict[tuple[Any, Cell], Any] = {}
+_made: dict[tuple[Any, Cell, bool], Any] = {}
 
 
-def for_cell(template: F, cell: Cell) -> F:
+def for_cell(template: F, cell: Cell, summing: bool = True) -> F:
     """The sweep `template`, compiled for `cell`: the same one for every layer of that cell."""
-    if (template, cell) not in _made:
-        _made[template, cell] = _specialised(template, cell)
-    sweep: F = _made[template, cell]
+    key = template, cell, summing
+    if key not in _made:
+        _made[key] = _specialised(template, cell, summing)
+    sweep: F = _made[key]
     return sweep
 
 
-def _specialised(template: F, cell: Cell) -> F:
+def _specialised(template: F, cell: Cell, summing: bool) -> F:
     return specialise(
         template,
         f"{template.__name__}_{cell.name}",
         forward=cell.forward,
         backward=cell.backward,
+        total=cell.total or own,
         GATES=len(cell.gates),
         APART=cell.apart,
         SUMMED=len(cell.gates) - cell.apart,
@@ -54,4 +64,5 @@ def _specialised(template: F, cell: Cell) -> F:
         REST=len(cell.states) - 1,
         PARAMETERS=len(cell.parameters),
         UNIT=cell.preactivations + len(cell.parameters),
+        SUMMING=summing,
     )

@@ -1,0 +1,45 @@
+"""A flow as a notebook shows it: the few numbers that matter, the curves, and what stands out."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from throughtime.flow.drawing import STYLE
+from throughtime.flow.drawing.frame import element
+from throughtime.flow.report.lags import half_life_in_words, horizon, lag_svg, lag_title
+
+if TYPE_CHECKING:
+    from throughtime.flow.profile import GradientFlow
+
+# A notebook's own colours show through, whatever its theme: the text takes them over.
+_STYLE = """.tt-notebook { max-width: 560px; --tt-paper: transparent;
+  --tt-0: #2f8fd0; --tt-1: #e0701f; --tt-2: #189a74; --tt-3: #cc66a6; }
+.tt-notebook .tt-text, .tt-notebook .tt-name { fill: currentColor; }
+.tt-notebook .tt-axis, .tt-notebook .tt-mark { stroke: currentColor; }
+.tt-notebook .tt-grid { stroke: currentColor; stroke-opacity: .15; }
+.tt-notebook .tt-halo { fill: currentColor; stroke: none; }
+"""
+
+
+def notebook_view(flow: "GradientFlow") -> str:
+    """Return a flow as a fragment of HTML that brings its own style, and follows the notebook's light or dark."""
+    record = flow.record()
+    kind = f"{flow.cell.name}, " + (f"{flow.num_layers} layers of " if flow.num_layers > 1 else "")
+    heading = f"{kind}{flow.hidden_size} units: half-life {half_life_in_words(record)}, horizon {horizon(record)} lags"
+    charts = [
+        element("p", escape(lag_title(state))) + lag_svg(record, state, None) for state in record["norms"]
+    ]
+    findings = [
+        element("li", element("b", escape(f"{found.severity}: {found.name}")), " ", escape(found.evidence))
+        for found in flow.findings
+    ]
+    said = element("ul", *findings) if findings else element("p", "Nothing stands out.")
+    more = element("p", escape("flow.findings says what to try; flow.to_html(path) writes the whole report."))
+    return element(
+        "div",
+        element("style", STYLE + _STYLE),
+        element("p", element("b", escape(heading))),
+        *charts,
+        said,
+        more if findings else "",
+        class_="tt tt-notebook",
+    )

@@ -1,0 +1,68 @@
+"""What a report is made from: records, as they lie in a run's files."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from throughtime.errors import InputError
+from throughtime.flow.curve import Curve
+from throughtime.flow.drawing.numbers import is_number
+from throughtime.flow.findings import Finding
+
+Record: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The content of a report; whatever is missing is left out of it, or its lack is told.
+
+    Attributes
+    ----------
+    title : str
+    facts : mapping of str to str
+        What was measured or trained, in the words of the page.
+    findings : sequence of Finding, or None
+        What stands out; None if nobody has looked.
+    flow : mapping or None
+        The last measurement, as `GradientFlow.record` has it; None takes the last probe.
+    probes : sequence of mapping
+        Records of flow.jsonl.
+    metrics : sequence of mapping
+        Records of metrics.jsonl.
+    reach : int or None
+        The last lag that any loss reaches in training; None where nothing limits it.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    findings: Sequence[Finding] | None = None
+    flow: Record | None = None
+    probes: Sequence[Record] = ()
+    metrics: Sequence[Record] = ()
+    reach: int | None = None
+
+    @property
+    def last(self) -> Record | None:
+        """The measurement that the report leads with."""
+        return self.flow if self.flow is not None else (self.probes[-1] if self.probes else None)
+
+
+def top_curve(record: Record) -> Curve | None:
+    """The top layer's curve of h; None where there is none."""
+    try:
+        return Curve([math.nan if value is None else value for value in record["norms"]["h"][-1]])
+    except (InputError, KeyError, IndexError):
+        return None
+
+
+def relative(values: Sequence[float | None], norms: Sequence[float | None]) -> list[float | None]:
+    """Values over the norm at lag 0; None where either is no number, or that norm is 0.
+
+    >>> relative([4.0, None, 1.0], [2.0, 1.0, 0.5])
+    [2.0, None, 0.5]
+    """
+    first = norms[0] if norms else None
+    if not is_number(first) or first <= 0:
+        return [None] * len(values)
+    return [value / first if is_number(value) else None for value in values]

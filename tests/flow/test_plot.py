@@ -1,0 +1,54 @@
+import sys
+
+import numpy as np
+import pytest
+
+import throughtime as tt
+
+matplotlib = pytest.importorskip("matplotlib")
+
+
+def make_flow():
+    model = tt.SequenceModel(2, 4, 1, "lstm", num_layers=2, seed=0)
+    x = np.random.default_rng(0).standard_normal((30, 2, 2), np.float32)
+    return tt.gradient_flow(model, x, x[..., :1])
+
+
+def test_plot_draws_the_relative_curves_on_a_log_scale(tmp_path):
+    flow = make_flow()
+    figure = flow.plot()
+    (ax,) = figure.axes
+    curves = {line.get_label(): line.get_ydata() for line in ax.get_lines()}
+    for layer in (0, 1):
+        for state in "hc":
+            phi = flow.norms[state][layer]
+            np.testing.assert_allclose(curves[f"layer {layer}, {state}"], phi / phi[0])
+    assert ax.get_yscale() == "log"
+    assert len(ax.collections) == 2  # bands of h
+    assert ax.get_legend() is not None
+    assert f"horizon {flow.horizon()}" in {text.get_text() for text in ax.texts}
+    figure.savefig(tmp_path / "flow.png")
+    assert (tmp_path / "flow.png").stat().st_size > 10_000
+
+
+def test_plot_draws_where_it_is_told_and_leaves_pyplot_alone():
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    _, ax = figure.subplots(1, 2)
+    assert make_flow().plot(ax) is figure
+    assert len(ax.get_lines()) == 5
+    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_plot_of_a_flow_without_a_gradient_is_empty(tmp_path):
+    model = tt.SequenceModel(2, 4, 1, "rnn", seed=0)
+    model.params["readout.weight"][...] = 0
+    x = np.ones((30, 2, 2), np.float32)
+    tt.gradient_flow(model, x, x[..., :1]).plot().savefig(tmp_path / "flow.png")
+
+
+def test_plot_without_matplotlib_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"Run: pip install 'throughtime\[plot\]'"):
+        make_flow().plot()

@@ -1,0 +1,315 @@
+"""The profile: against autograd, one output at a time; against closed forms; and against what it must not be."""
+
+import math
+
+import numpy as np
+import pytest
+from tests.cells.samples import linear, rich
+from tests.conftest import require_torch
+
+import throughtime as tt
+from throughtime.machine.jit import COMPILING
+
+T, B, I, H = 9, 3, 2, 11
+compiled = pytest.mark.skipif(not COMPILING, reason="slow in plain Python, and seen there at smaller shapes")
+
+
+def rich_in_torch(ax, ah, state):
+    """`tests.cells.samples.rich`, for rho = 0.6."""
+    p, q = (ax[..., :H] + ah[..., :H]).sigmoid(), (ax[..., H:] + ah[..., H:] ** 2).tanh()
+    m = 0.6 * state[1] + p * q
+    return m.tanh() + 0.6 * state[0], m
+
+
+def norms_by_autograd(layer, cell, x, dy, reset, lengths):
+    """||dE_t/d(state at t - l)|| as (part, num_layers, l, t, b), by one backward pass for each t; NaN for no origin."""
+    torch = require_torch()
+    params = {name: torch.tensor(array) for name, array in layer.params.items()}
+    layers, parts = range(layer.num_layers), range(len(layer.cell.states))
+
+    def zeros():
+        return torch.zeros(B, H, dtype=torch.float64, requires_grad=True)
+
+    now = [tuple(zeros() for _ in parts) for _ in layers]
+    states, outputs = [], []
+    for t in range(T):
+        y = torch.tensor(x[t])
+        for k in layers:
+            keep = torch.tensor(~reset[t])[:, None]
+            entering = tuple(torch.where(keep, part, 0.0) for part in now[k])
+            ax = y @ params[f"weight_ih_l{k}"].T + params[f"bias_ih_l{k}"]
+            ah = entering[0] @ params[f"weight_hh_l{k}"].T + params[f"bias_hh_l{k}"]
+            now[k] = cell(ax, ah, entering)
+            y = now[k][0]
+        states.append(list(now))
+        outputs.append(y)
+    found = np.full((len(parts), layer.num_layers, T, T, B), np.nan)
+    for t in range(T):
+        loss = (outputs[t] * torch.tensor(dy[t])).sum()
+        for back in range(t + 1):
+            wanted = [states[t - back][k][s] for s in parts for k in layers]
+            grads = torch.autograd.grad(loss, wanted, retain_graph=True, materialize_grads=True)
+            norms = torch.stack(grads).norm(dim=2).reshape(len(parts), layer.num_layers, B).numpy()
+            for b in range(B):
+                if t < lengths[b] and not reset[t - back + 1 : t + 1, b].any():
+                    found[:, :, back, t, b] = norms[:, :, b]
+    return found
+
+
+def make_layer(kind, num_layers, dtype="float64"):
+    settings = {"num_layers": num_layers, "dtype": dtype, "seed": 1}
+    match kind:
+        case "lstm" | "gru":
+            layer = {"lstm": tt.LSTM, "gru": tt.GRU}[kind](I, H, **settings)
+        case "rich":
+            layer = tt.Recurrent(rich, I, H, **settings)
+        case _:
+            layer = tt.RNN(I, H, nonlinearity=kind, **settings)
+    for name, array in layer.params.items():
+        if name.startswith("weight_hh"):
+            array *= 1.5  # so that late lags are not all but 0
+    return layer
+
+
+def drawn(dtype=np.float64, seed=2):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((T, B, I)).astype(dtype), rng.standard_normal((T, B, H)).astype(dtype)
+
+
+@pytest.mark.oracle
+@compiled
+@pytest.mark.parametrize("masks", ["none", "resets", "lengths"])
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["tanh", "relu", "sigmoid", "lstm", "gru", "rich"])
+def test_profile_is_autograd_one_output_at_a_time(kind, num_layers, masks):
+    require_torch()
+    from tests.networks import autograd
+
+    layer, (x, dy) = make_layer(kind, num_layers), drawn()
+    reset, lengths = np.zeros((T, B), bool), np.full(B, T)
+    if masks == "resets":
+        reset = np.random.default_rng(3).random((T, B)) < 0.25
+    elif masks == "lengths":
+        lengths = np.array([T, 4, 1])
+    cell = rich_in_torch if kind == "rich" else autograd.CELLS[kind]
+    truth = norms_by_autograd(layer, cell, x, dy, reset, lengths)
+    flow = tt.gradient_flow(layer, x, dy, reset=reset, lengths=lengths)
+
+    there = ~np.isnan(truth[0, 0]).reshape(T, -1)
+    assert flow.origins.tolist() == there.sum(axis=1).tolist()
+    assert tuple(flow.norms) == layer.cell.states
+    for s, part in enumerate(flow.norms):
+        for k in range(num_layers):
+            for back in np.flatnonzero(there.any(axis=1)):
+                norms = truth[s, k, back].ravel()[there[back]]
+                assert flow.norms[part][k, back] == pytest.approx(norms.mean(), rel=1e-10)
+                np.testing.assert_allclose(
+                    flow.percentiles[part][:, k, back], np.percentile(norms, [10, 50, 90]), rtol=1e-10
+                )
+
+
+@pytest.mark.oracle
+@compiled
+def test_hook_on_the_output_and_the_summed_adjoint_are_other_curves():
+    """What one would try first. The truth is the profile; neither comes near it beyond lag 0."""
+    torch = require_torch()
+    layer, (x, dy) = make_layer("tanh", 1), drawn()
+    truth = tt.gradient_flow(layer, x, dy, origins=[T - 1]).norms["h"][0]
+
+    module = torch.nn.RNN(I, H).double()
+    module.load_state_dict({name: torch.tensor(array) for name, array in layer.params.items()})
+    y, _ = module(torch.tensor(x))
+    y.retain_grad()
+    (y[T - 1] * torch.tensor(dy[T - 1])).sum().backward()
+    hooked = y.grad.norm(dim=2).mean(dim=1).numpy()[::-1]
+    assert hooked[0] == pytest.approx(truth[0], rel=1e-12)
+    assert (hooked[1:] == 0).all()
+    assert (truth[1:] > 1e-3).all()
+
+    # The running dh of one reverse sweep over all losses: at each step a sum over all later ones.
+    every = tt.gradient_flow(layer, x, dy).norms["h"][0]
+    summed = np.zeros(T)
+    for t in range(T):
+        part = layer.forward(x[: t + 1])
+        rest = layer.forward(x[t + 1 :], part[1])[2] if t + 1 < T else None
+        later = layer.backward(rest, dy[t + 1 :])[2] if rest is not None else np.zeros((1, B, H))
+        summed[T - 1 - t] = np.linalg.norm(later[0] + dy[t], axis=1).mean()
+    assert summed[0] == pytest.approx(np.linalg.norm(dy[-1], axis=1).mean())
+    assert summed[-1] > 5 * every[-1]  # it shows no vanishing where there is
+
+
+# ------------------------------------------------------------------ closed forms
+
+
+def scaled_rotation(a, size=4, layers=1, cell=linear, dtype="float64"):
+    """A linear layer whose W is a times an orthogonal matrix, and W_ih of the layers above the identity."""
+    layer = tt.Recurrent(cell, size, size, num_layers=layers, bias=False, dtype=dtype, seed=0)
+    for k in range(layers):
+        q, _ = np.linalg.qr(np.random.default_rng(7).standard_normal((size, size)))
+        layer.params[f"weight_hh_l{k}"][...] = a * q
+        layer.params[f"weight_ih_l{k}"][...] = np.eye(size)
+    return layer
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_linear_cell_falls_as_a_power_and_lower_layers_as_binomials(layers):
+    a, steps = 0.8, 12
+    layer = scaled_rotation(a, layers=layers)
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((steps, 2, 4)), rng.standard_normal((steps, 2, 4))
+    flow = tt.gradient_flow(layer, x, dy, max_lag=5, origins=4)
+    lags = flow.lags
+    for k in range(layers):
+        n = layers - 1 - k  # layers above
+        exact = np.array([math.comb(int(l) + n, n) for l in lags]) * a**lags
+        np.testing.assert_allclose(flow.norms["h"][k] / flow.norms["h"][-1, 0], exact, rtol=1e-12)
+    assert flow.half_life == pytest.approx(math.log(2) / -math.log(a))
+
+
+@pytest.mark.kernels
+def test_identity_relu_with_positive_preactivations_keeps_phi_constant():
+    layer = tt.RNN(3, 3, nonlinearity="relu", bias=False, dtype="float64", seed=0)
+    layer.params["weight_hh_l0"][...] = np.eye(3)
+    layer.params["weight_ih_l0"][...] = np.eye(3)
+    x = np.random.default_rng(0).uniform(0.1, 1, (10, 2, 3))
+    flow = tt.gradient_flow(layer, x, np.ones_like(x), max_lag=6, origins=3)
+    np.testing.assert_allclose(flow.norms["h"][0], np.sqrt(3), rtol=1e-14)
+    assert flow.half_life == math.inf
+    assert flow.horizon().censored
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize(("bias", "half_life"), [(0, 1.00), (1, 2.21), (2, 5.46), (3, 14.27), (5, 103.2)])
+def test_lstm_without_recurrent_weights_keeps_c_by_its_forget_gate(bias, half_life):
+    layer = tt.LSTM(2, 3, dtype="float64", seed=0)
+    layer.params["weight_hh_l0"][...] = 0
+    layer.params["weight_ih_l0"][3:6] = 0  # the forget gate sees its bias alone
+    layer.params["bias_hh_l0"][3:6], layer.params["bias_ih_l0"][3:6] = 0, bias
+    x = np.random.default_rng(0).standard_normal((30, 2, 2))
+    flow = tt.gradient_flow(layer, x, np.ones((30, 2, 3)), max_lag=20, origins=2)
+    phi = flow.norms["c"][0]
+    np.testing.assert_allclose(phi / phi[0], (1 / (1 + math.exp(-bias))) ** flow.lags, rtol=1e-12)
+    assert flow.curve("c").half_life == pytest.approx(half_life, rel=5e-3)
+    assert (flow.norms["h"][0, 1:] == 0).all()
+    assert flow.half_life == 0
+
+
+@pytest.mark.kernels
+def test_gru_without_recurrent_weights_carries_by_z():
+    layer = tt.GRU(2, 3, dtype="float64", seed=0)
+    layer.params["weight_hh_l0"][...] = layer.params["bias_hh_l0"][...] = 0
+    layer.params["weight_ih_l0"][3:6], layer.params["bias_ih_l0"][3:6] = 0, 1.5
+    x = np.random.default_rng(0).standard_normal((14, 2, 2))
+    flow = tt.gradient_flow(layer, x, np.ones((14, 2, 3)), max_lag=9, origins=2)
+    phi = flow.norms["h"][0]
+    np.testing.assert_allclose(phi / phi[0], (1 / (1 + math.exp(-1.5))) ** flow.lags, rtol=1e-12)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("a", [1e-3, 1e3])
+def test_profile_is_right_from_1e_minus_300_to_1e300(a, dtype):
+    steps = 101
+    layer = scaled_rotation(a, size=3, layers=2, dtype=dtype)
+    x = np.zeros((steps, 1, 3), dtype)
+    dy = np.zeros_like(x)
+    dy[-1] = 1
+    flow = tt.gradient_flow(layer, x, dy, max_lag=100)
+    exact = np.sqrt(3) * np.array([float(a) ** l for l in range(99)])
+    tolerance = 1e-12 if dtype == "float64" else 1e-5
+    np.testing.assert_allclose(flow.norms["h"][1, :99], exact, rtol=tolerance)
+    np.testing.assert_allclose(flow.norms["h"][0, :99], exact * np.arange(1, 100), rtol=tolerance)
+    assert flow.percentiles["h"][1, 1, 98] == pytest.approx(exact[98], rel=tolerance)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_gradients_whose_squares_no_float32_holds_are_measured(scale):
+    layer = scaled_rotation(0.5, size=3, dtype="float32")
+    dy = np.full((6, 1, 3), scale, np.float32)
+    flow = tt.gradient_flow(layer, np.zeros_like(dy), dy, max_lag=3, origins=2)
+    np.testing.assert_allclose(flow.norms["h"][0], scale * np.sqrt(3) * 0.5**flow.lags, rtol=1e-6)
+
+
+@pytest.mark.kernels
+def test_a_layer_far_above_or_below_another_keeps_its_own_scale():
+    """The top layer forgets by 1e-4 a step, the lower one not at all: its rows must not lose the top layer's."""
+    layer = scaled_rotation(1.0, size=2, layers=2, dtype="float32")
+    layer.params["weight_hh_l1"][...] = 1e-4 * np.eye(2)
+    dy = np.zeros((31, 1, 2), np.float32)
+    dy[-1, 0, 0] = 1
+    flow = tt.gradient_flow(layer, np.zeros_like(dy), dy, max_lag=30)
+    np.testing.assert_allclose(flow.norms["h"][1], 1e-4 ** flow.lags.astype(float), rtol=1e-4)
+    np.testing.assert_allclose(flow.norms["h"][0], 1, rtol=1e-3)
+
+
+# ------------------------------------------------------------------ which losses, which lags
+
+
+@pytest.mark.kernels
+def test_underflow_is_the_share_that_a_normal_number_cannot_hold():
+    """0.1^l against 2^-126 = 1.18e-38; the second unit's gradient is a hundredth of the first's."""
+    layer = tt.Recurrent(linear, 2, 2, bias=False, dtype="float32", seed=0)
+    layer.params["weight_hh_l0"][...] = 0.1 * np.eye(2)
+    dy = np.zeros((46, 1, 2), np.float32)
+    dy[-1] = 1.5, 0.015
+    flow = tt.gradient_flow(layer, np.zeros_like(dy), dy, max_lag=45)
+    smallest = float(np.finfo(np.float32).tiny)
+    exact = [np.mean([first * 0.1 ** int(l) < smallest for first in (1.5, 0.015)]) for l in flow.lags]
+    assert flow.underflow[0].tolist() == exact
+    assert set(exact) == {0, 0.5, 1}
+
+
+@pytest.mark.kernels
+def test_origins_are_the_steps_asked_for():
+    layer, (x, dy) = make_layer("tanh", 1), drawn()
+    every = tt.gradient_flow(layer, x, dy, max_lag=3)
+    assert every.origins.tolist() == [B * (T - l) for l in range(4)]
+    assert tt.gradient_flow(layer, x, dy, max_lag=3, origins=4).origins.tolist() == [4 * B] * 4
+    assert tt.gradient_flow(layer, x, dy, max_lag=3, origins=np.array([1, 5])).origins.tolist() == [
+        6,
+        6,
+        3,
+        3,
+    ]
+    mask = np.zeros((T, B), bool)
+    mask[5, 1] = mask[2, 2] = True
+    some = tt.gradient_flow(layer, x, dy, max_lag=3, origins=mask)
+    assert some.origins.tolist() == [2, 2, 2, 1]
+    assert some.norms["h"][0, 0] == pytest.approx((np.linalg.norm(dy[5, 1]) + np.linalg.norm(dy[2, 2])) / 2)
+    dy[3:] = 0
+    assert tt.gradient_flow(layer, x, dy).origins.tolist()[:4] == [3 * B, 2 * B, B, 0]
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_targets_that_are_ignored_have_no_loss_and_no_origin(cell):
+    model = tt.LanguageModel(7, 5, cell, dtype="float64", seed=0)
+    ids = np.random.default_rng(0).integers(0, 7, (8, 3))
+    targets = ids[::-1].copy()
+    targets[:6, 1] = -100
+    flow = tt.gradient_flow(model, ids, targets)
+    assert flow.origins[0] == 8 * 3 - 6
+    alone = np.full_like(targets, -100)
+    alone[5, 2] = targets[5, 2]
+    one = tt.gradient_flow(model, ids, alone)
+    # The state that entered step 4: dE/dh there is what `bptt` finds for an initial state.
+    _, state = model.forward(ids[:4])
+    exact = np.linalg.norm(initial_gradient(model, ids[4:], alone[4:], state))
+    assert one.norms["h"][0, 2] == pytest.approx(exact, rel=1e-8)
+
+
+def initial_gradient(model, ids, targets, state):
+    """dE/dh of the given state, by central differences."""
+    parts = [part.copy() for part in (state if isinstance(state, tuple) else (state,))]
+    gradient = np.zeros(parts[0].shape)
+    for place in np.ndindex(gradient.shape):
+        losses = []
+        for sign in (1, -1):
+            parts[0][place] += sign * 1e-5
+            given = tuple(parts) if len(parts) > 1 else parts[0]
+            losses.append(tt.bptt(model, ids, targets, given, reduction="sum").loss)
+            parts[0][place] -= sign * 1e-5
+        gradient[place] = (losses[0] - losses[1]) / 2e-5
+    return gradient

@@ -1,0 +1,178 @@
+"""The report: one file that fetches and runs nothing, says what was found, and survives whatever a run has recorded."""
+
+import math
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from tests.flow.illnesses import flow_of, gated, orthogonal, plain
+
+import throughtime as tt
+from throughtime.flow.findings import Finding
+from throughtime.flow.report import Report, flow_page, report_page
+
+VOID = {"meta", "br"}
+VANISHING = flow_of(plain("tanh", orthogonal(0.3)))
+HEALTHY = flow_of(gated(tt.GRU))
+
+
+class Page(HTMLParser):
+    """Checks that elements are closed as they were opened, and collects what may not be there."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.seen, self.links, self.said = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.append(tag)
+        self.links += [
+            value
+            for name, value in attributes
+            if name in ("src", "href", "xlink:href", "action") or name.startswith("on")
+        ]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.said.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.said).split())
+
+
+def probe(step, flow=HEALTHY, **changes):
+    return {"step": step, **flow.record(), **changes}
+
+
+def update(step, **changes):
+    return {"step": step, "loss": 2.0, "grad_norm": 1.0, "clipped": False, **changes}
+
+
+def page_of(**content):
+    return Page(report_page(Report(**{"title": "t", "facts": {}, **content})))
+
+
+def test_a_page_loads_nothing_and_runs_nothing():
+    text = flow_page(VANISHING)
+    page = Page(text)
+    assert page.links == []
+    assert not {"script", "link", "img", "iframe", "object", "embed", "form"} & set(page.seen)
+    assert "default-src 'none'" in text
+    assert not re.search(r"url\(|@import|https?://", text)
+
+
+def test_a_page_leads_with_the_findings():
+    text = flow_page(VANISHING)
+    (found,) = VANISHING.findings
+    said = Page(text).text
+    for part in (found.evidence, found.meaning, found.remedy, found.command):
+        assert part in said
+    assert text.index("Vanishing") < text.index("<svg")
+
+
+def test_a_healthy_network_s_page_says_so_and_an_unexamined_one_s_does_not():
+    assert "no illness that throughtime knows of" in Page(flow_page(HEALTHY)).text
+    assert "Nobody has looked yet" in page_of(flow=HEALTHY.record()).text
+    assert "was not measured" in page_of().text
+
+
+def test_the_numbers_are_the_flow_s():
+    said = Page(flow_page(HEALTHY)).text
+    assert f"{HEALTHY.horizon()} lags" in said
+    relative = HEALTHY.norms["h"][0] / HEALTHY.norms["h"][0, 0]
+    assert f"10 {relative[10]:.3g}" in said
+
+
+def test_each_part_of_the_state_and_each_layer_has_its_curve():
+    model = tt.SequenceModel(2, 4, 1, "lstm", num_layers=3, seed=0)
+    x = np.random.default_rng(0).standard_normal((30, 2, 2), np.float32)
+    text = flow_page(tt.gradient_flow(model, x, x[..., :1]))
+    assert "the state h" in text
+    assert "the memory cell c" in text
+    said = Page(text).text
+    assert all(name in said for name in ("layer 0 (bottom)", "layer 1", "layer 2 (top)"))
+
+
+def test_a_training_s_page_has_its_course():
+    page = page_of(
+        probes=[probe(0), probe(10), probe(20)],
+        metrics=[update(step, clipped=step % 2 == 0) for step in range(1, 21)]
+        + [{"step": 20, "val_loss": 1.5}],
+        reach=9,
+    )
+    for part in ("while training", "Learning curve", "held-out text", "Clipping shortened 50%", "Horizon"):
+        assert part in page.text
+    assert "training reaches 9" in page.text
+    assert "9 lags" in page.text
+
+
+def test_the_truncation_that_auto_chose_is_drawn():
+    chosen = [probe(step, truncation={"K": 5 + step}) for step in (0, 10)]
+    assert "the truncation that training chose for itself" in page_of(probes=chosen).text
+    assert "chose for itself" not in page_of(probes=[probe(0), probe(10)]).text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"metrics": [update(1, loss=None, grad_norm=None), update(2, loss=1e300, grad_norm=1e-300)]},
+        {"metrics": [update(1), {"step": 1, "stopped": "diverged"}, {"step": 1, "incident": "x"}]},
+        {"metrics": [{"step": 1, "val_loss": None}]},
+        {"probes": [probe(1)]},
+        {"probes": [probe(1), probe(2, norms={"h": [[None] * 3]}, lags=[0, 1, 2], percentiles={})]},
+        {"probes": [probe(1, half_life=None, falls=False, censored=True), probe(2)]},
+        {"flow": probe(0, norms={"h": [[0.0, 0.0]]}, lags=[0, 1], percentiles={})},
+        {"flow": probe(0, norms={"h": [[1e300, 1e-300, 5e-324]]}, lags=[0, 1, 2], percentiles={})},
+        {"flow": probe(0, norms={"h": [[1e-300, 1e300]]}, lags=[0, 1], percentiles={})},
+        {"flow": probe(0, saturation=[])},
+        {"flow": probe(0, saturation=[{"h": {"kind": "relu", "dead": 0.5}}])},
+    ],
+)
+def test_whatever_was_recorded_makes_a_page(content):
+    page = page_of(**content)
+    assert "nan" not in page.text.lower().split()
+    assert "None" not in page.text
+
+
+def test_what_a_user_has_named_cannot_become_markup():
+    evil = "<script>alert(1)</script>\"'&"
+    finding = Finding(evil, "problem", evil, evil, evil, evil)
+    page = page_of(title=evil, facts={evil: evil}, findings=[finding], flow=HEALTHY.record())
+    assert "script" not in page.seen
+    assert page.text.count("alert(1)") >= 7
+
+
+def test_a_long_run_s_page_is_small():
+    many = [probe(step) for step in range(0, 4000, 10)]
+    metrics = [update(step, loss=math.sin(step) + 2) for step in range(1, 4001)]
+    assert len(report_page(Report(title="t", facts={}, probes=many, metrics=metrics))) < 400_000
+
+
+def test_to_html_writes_the_page(tmp_path):
+    HEALTHY.to_html(tmp_path / "flow.html")
+    assert (tmp_path / "flow.html").read_text() == flow_page(HEALTHY)
+
+
+def test_a_notebook_shows_the_curve_and_the_findings():
+    view = VANISHING._repr_html_()
+    page = Page(view)
+    assert "rnn_tanh, 16 units" in page.text
+    assert f"horizon {VANISHING.horizon()} lags" in page.text
+    assert "problem: vanishing" in page.text
+    assert page.seen.count("svg") >= 1
+    assert page.links == []
+    assert "Nothing stands out" in Page(HEALTHY._repr_html_()).text
