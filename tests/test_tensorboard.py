@@ -1,4 +1,5 @@
 import json
+import math
 import struct
 import sys
 from pathlib import Path
@@ -7,7 +8,16 @@ import pytest
 
 import throughtime as tt
 from throughtime.tensorboard import TensorBoard
-from throughtime.training.events import Evaluated, Event, Finished, IncidentMet, Started, Step, Stopped
+from throughtime.training.events import (
+    Evaluated,
+    Event,
+    Finished,
+    IncidentMet,
+    Probed,
+    Started,
+    Step,
+    Stopped,
+)
 
 proto = pytest.importorskip(
     "tensorboardX.proto.event_pb2", reason="needs tensorboardX: pip install 'throughtime[tensorboard]'"
@@ -79,6 +89,20 @@ def test_tensorboard_writes_every_curve(tmp_path):
 def test_tensorboard_tells_no_bits_where_there_are_none(tmp_path):
     written(tmp_path, started(), step(1), Evaluated(1, 1.5, 4.5, None, True, 1e-3), STOPPED)
     assert curve(read_back(tmp_path)[0], "validation/bits_per_char") == []
+
+
+def probed(n: int, horizon: int, half_life: float, reach: int | None = None) -> Probed:
+    truncation = None if reach is None else {"K": reach}
+    return Probed(n, {"horizon": horizon, "censored": False, "half_life": half_life}, truncation)
+
+
+def test_tensorboard_writes_how_the_gradient_flows(tmp_path):
+    probes = probed(0, 12, 2.5), probed(2, 14, math.inf), probed(4, 15, math.nan, 40), probed(6, 16, 3.5, 41)
+    written(tmp_path, started(), *probes, STOPPED)
+    (events,) = read_back(tmp_path)
+    assert curve(events, "flow/horizon") == [(0, 12), (2, 14), (4, 15), (6, 16)]
+    assert curve(events, "flow/half_life") == [(0, 2.5), (6, 3.5)]
+    assert curve(events, "flow/reach") == [(4, 40), (6, 41)]
 
 
 def test_tensorboard_takes_the_mean_of_several_updates_in_a_long_run(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from throughtime.errors import ArgumentError
 from throughtime.truncation import (
+    Auto,
     Chunk,
     Full,
     Segment,
@@ -15,6 +16,7 @@ from throughtime.truncation import (
     Window,
     parse_truncation,
     passes,
+    require_training_truncation,
     require_truncation,
 )
 
@@ -92,6 +94,37 @@ def test_spelling_and_truncation_are_each_others_inverse(truncation):
     assert isinstance(truncation, Truncation)
 
 
+@pytest.mark.parametrize(
+    ("spec", "auto"),
+    [
+        ("auto:0.1", Auto(0.1)),
+        ("auto:0.1,200", Auto(0.1, 200)),
+        ("auto:2,0", Auto(2, 0)),
+        ("auto:1e-05", Auto(1e-5)),
+        ("auto:0.123456789", Auto(0.123456789)),
+        ("auto:0.3333333333333333", Auto(1 / 3)),
+    ],
+)
+def test_auto_and_its_spelling_are_each_others_inverse(spec, auto):
+    assert parse_truncation(spec) == auto
+    assert str(auto) == spec
+    assert hash(auto) == hash(parse_truncation(spec))
+
+
+def test_auto_is_for_training_alone():
+    assert not isinstance(Auto(0.1), Truncation)
+    assert require_training_truncation(Auto(0.1)) == Auto(0.1)
+    assert require_training_truncation(Chunk(3)) == Chunk(3)
+    assert require_training_truncation(None) == Full()
+
+
+def test_auto_holds_plain_numbers():
+    auto = Auto(np.float32(0.5), np.int64(20))
+    assert (type(auto.tolerance), type(auto.longest)) == (float, int)
+    assert str(auto) == "auto:0.5,20"
+    assert Auto(1).tolerance == 1.0
+
+
 def test_numpy_integers_are_numbers_of_steps():
     assert Chunk(np.int64(4)) == Chunk(4)
     assert str(Chunk(np.int64(4), np.int64(6))) == "chunk:4,6"
@@ -121,6 +154,24 @@ def test_numpy_integers_are_numbers_of_steps():
         (lambda: parse_truncation("chunk:20,"), "truncation 'chunk:20,'", "chunk:K1,K2"),
         (lambda: parse_truncation("window:1,2"), "truncation 'window:1,2'", "window:K"),
         (lambda: parse_truncation("half"), "truncation 'half'", "chunk:K"),
+        (lambda: Auto(0), "Auto(0)", "above 0"),
+        (lambda: Auto(float("inf")), "Auto(inf)", "a finite number"),
+        (lambda: Auto(float("nan")), "Auto(nan)", "a finite number"),
+        (lambda: Auto("0.1"), "Auto('0.1')", "a finite number"),
+        (lambda: Auto(True), "Auto(True)", "a finite number"),
+        (lambda: Auto(0.1, -1), "Auto(0.1, -1)", "at least 0"),
+        (lambda: Auto(0.1, 20.0), "Auto(0.1, 20.0)", "a whole number"),
+        (lambda: parse_truncation("auto:-0.1"), "Auto(-0.1)", "above 0"),
+        (lambda: parse_truncation("auto:nan"), "Auto(nan)", "a finite number"),
+        (lambda: parse_truncation("auto:0.1,-2"), "Auto(0.1, -2)", "at least 0"),
+        (lambda: parse_truncation("auto"), "truncation 'auto'", "auto:TOLERANCE"),
+        (lambda: parse_truncation("auto:"), "truncation 'auto:'", "auto:TOLERANCE"),
+        (lambda: parse_truncation("auto:a"), "truncation 'auto:a'", "auto:TOLERANCE"),
+        (lambda: parse_truncation("auto:0.1,2.5"), "truncation 'auto:0.1,2.5'", "auto:TOLERANCE,LONGEST"),
+        (lambda: parse_truncation("auto:0.1,2,3"), "truncation 'auto:0.1,2,3'", "auto:TOLERANCE,LONGEST"),
+        (lambda: parse_truncation("window:4.0"), "truncation 'window:4.0'", "window:K"),
+        (lambda: require_truncation(Auto(0.1)), "truncation Auto(tolerance=0.1", "Pass Chunk(k1, k2) here."),
+        (lambda: require_training_truncation("auto:0.1"), "truncation 'auto:0.1'", "Auto(tolerance)"),
         (lambda: require_truncation("full"), "truncation 'full'", "Full()"),
         (lambda: require_truncation(4), "truncation 4", "Window(k)"),
         (lambda: require_truncation(Full), "truncation <class", "Full()"),

@@ -1,13 +1,23 @@
 """Training as TensorBoard shows it."""
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 from throughtime.errors import ArgumentError
 from throughtime.training.directory import CONFIG
-from throughtime.training.events import Evaluated, Event, Finished, IncidentMet, Started, Step, Stopped
+from throughtime.training.events import (
+    Evaluated,
+    Event,
+    Finished,
+    IncidentMet,
+    Probed,
+    Started,
+    Step,
+    Stopped,
+)
 
 # As many as TensorBoard keeps of a curve. A point is the mean of the updates since the one before.
 _POINTS = 1000
@@ -17,7 +27,8 @@ class TensorBoard:
     """A callback of `throughtime.fit` that writes TensorBoard's event files.
 
     The curves are ``train/loss``, ``train/grad_norm``, ``train/lr``, ``train/clipped``, ``train/tokens_per_second``,
-    ``validation/loss``, ``validation/perplexity`` and ``validation/bits_per_char``; the texts ``run``, and ``incident``
+    ``validation/loss``, ``validation/perplexity``, ``validation/bits_per_char``, ``flow/horizon``, ``flow/half_life`` and,
+    under Auto, ``flow/reach``, all three in lags; the texts ``run``, and ``incident``
     for each. Where a run is resumed, or goes back to a checkpoint, what came later is taken out of its curves.
 
     Parameters
@@ -65,6 +76,8 @@ class TensorBoard:
             case Evaluated():
                 self._write_steps()
                 self._write_evaluation(event)
+            case Probed():
+                self._write_probe(event)
             case IncidentMet():
                 self._writer.add_text("incident", f"{event.line} (then: {event.action})", event.step)
             case Finished() | Stopped() if self._writer is not None:
@@ -110,6 +123,13 @@ class TensorBoard:
         self._writer.add_scalar("validation/perplexity", event.perplexity, event.step)
         if event.bits_per_char is not None:
             self._writer.add_scalar("validation/bits_per_char", event.bits_per_char, event.step)
+
+    def _write_probe(self, event: Probed) -> None:
+        self._writer.add_scalar("flow/horizon", event.horizon, event.step)
+        if math.isfinite(event.half_life):
+            self._writer.add_scalar("flow/half_life", event.half_life, event.step)
+        if event.truncation is not None:
+            self._writer.add_scalar("flow/reach", event.truncation["K"], event.step)
 
 
 def _description(event: Started) -> str:

@@ -1,5 +1,6 @@
 """How far back in time the gradient goes."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -161,6 +162,60 @@ class Chunk:
         return f"chunk:{self.k1}" if self.k2 == self.k1 else f"chunk:{self.k1},{self.k2}"
 
 
+@dataclass(frozen=True, init=False)
+class Auto:
+    """The shortest truncation whose bias is within a tolerance, chosen anew while training.
+
+    With k1 new steps an update it is `Chunk(k1, k1 + K)`: every loss reaches at least K lags back, K being the smallest
+    whose relative bias, `throughtime.flow.curve.Curve.relative_bias`, is within the tolerance. It is no `Truncation`: what
+    it says of a call is known only while a model trains.
+
+    Parameters
+    ----------
+    tolerance : float
+        What share of the gradient its bias may be; above 0.
+    longest : int or None
+        The greatest K, 0 or more: taken where no other serves. None leaves it to training.
+
+    Raises
+    ------
+    ArgumentError
+        One of the two is out of its range.
+
+    References
+    ----------
+    C. Aicher, N. Foti and E. Fox, "Adaptively Truncating Backpropagation Through Time to Control Gradient Bias", UAI
+    2019.
+
+    Examples
+    --------
+    >>> str(Auto(0.1)), str(Auto(0.05, 200))
+    ('auto:0.1', 'auto:0.05,200')
+    """
+
+    tolerance: float
+    longest: int | None
+
+    def __init__(self, tolerance: float, longest: int | None = None) -> None:
+        is_number = isinstance(tolerance, int | float | np.number) and not isinstance(tolerance, bool)
+        if not is_number or not 0 < tolerance < math.inf:
+            raise ArgumentError(
+                f"Auto({tolerance!r}) found; expected a finite number above 0, the share of the gradient that its bias may "
+                "be. Use Auto(0.1)."
+            )
+        if longest is not None:
+            _require_at_least("Auto", longest, 0, "the greatest lag allowed", f"{tolerance!r}, ")
+            longest = int(longest)
+        object.__setattr__(self, "tolerance", float(tolerance))
+        object.__setattr__(self, "longest", longest)
+
+    def __str__(self) -> str:
+        tolerance = (
+            f"{self.tolerance:g}" if float(f"{self.tolerance:g}") == self.tolerance else repr(self.tolerance)
+        )
+        return f"auto:{tolerance}" if self.longest is None else f"auto:{tolerance},{self.longest}"
+
+
 def passes(segments: Iterable[Segment]) -> list[list[Segment]]:
     """Segments in order of time as sets of some that do not overlap: one reverse sweep differentiates a whole set.
 
@@ -190,18 +245,31 @@ def require_truncation(truncation: Any) -> Truncation:
     ArgumentError
         It is neither.
     """
-    if truncation is None:
-        return Full()
-    if isinstance(truncation, type) or not isinstance(truncation, Truncation):
+    if isinstance(truncation, Auto):
         raise ArgumentError(
-            f"truncation {truncation!r} found; expected Full(), Window(k), Chunk(k), Chunk(k1, k2) or None. Use "
-            "parse_truncation for a command-line spelling."
+            f"truncation {truncation!r} found; expected Full(), Window(k), Chunk(k), Chunk(k1, k2) or None, as Auto chooses "
+            "while fit trains. Pass Chunk(k1, k2) here."
         )
-    return truncation
+    return _required(truncation, "Full(), Window(k), Chunk(k), Chunk(k1, k2) or None")
 
 
-def parse_truncation(spec: str) -> Truncation:
-    """The truncation that a command-line spelling means: full, window:K, chunk:K, chunk:K1,K2.
+def require_training_truncation(truncation: Any) -> Truncation | Auto:
+    """`truncation` itself, which may be Auto; Full() for None.
+
+    Raises
+    ------
+    ArgumentError
+        It is neither.
+    """
+    if isinstance(truncation, Auto):
+        return truncation
+    return _required(truncation, "Full(), Window(k), Chunk(k), Chunk(k1, k2), Auto(tolerance) or None")
+
+
+def parse_truncation(spec: str) -> Truncation | Auto:
+    """The truncation that a command-line spelling means.
+
+    One of full, window:K, chunk:K, chunk:K1,K2, auto:TOLERANCE, auto:TOLERANCE,LONGEST.
 
     Raises
     ------
@@ -214,27 +282,54 @@ def parse_truncation(spec: str) -> Truncation:
     Window(k=4)
     >>> parse_truncation("chunk:20,100")
     Chunk(k1=20, k2=100)
+    >>> parse_truncation("auto:0.1")
+    Auto(tolerance=0.1, longest=None)
     """
     name, _, rest = spec.partition(":")
-    try:
-        steps = [int(number) for number in rest.split(",")] if rest else []
-    except ValueError:
-        steps = []
-    match name, steps:
+    numbers = [_number(text) for text in rest.split(",")] if rest else []
+    match name, numbers:
         case "full", [] if spec == name:
             return Full()
-        case "window", [k]:
+        case "window", [int(k)]:
             return Window(k)
-        case "chunk", [k1] | [k1, _]:
-            return Chunk(k1, *steps[1:])
+        case "chunk", [int(k1)]:
+            return Chunk(k1)
+        case "chunk", [int(k1), int(k2)]:
+            return Chunk(k1, k2)
+        case "auto", [int(tolerance) | float(tolerance)]:
+            return Auto(tolerance)
+        case "auto", [int(tolerance) | float(tolerance), int(longest)]:
+            return Auto(tolerance, longest)
     raise ArgumentError(
-        f"truncation {spec!r} found; expected full, window:K, chunk:K or chunk:K1,K2. Try chunk:50, chunk:20,100 for 20 "
-        "new steps that look back over 100, or window:4 for the article's bptt_truncate."
+        f"truncation {spec!r} found; expected full, window:K, chunk:K, chunk:K1,K2, auto:TOLERANCE or "
+        "auto:TOLERANCE,LONGEST. Try chunk:50, chunk:20,100 for 20 new steps that look back over 100, window:4 for the "
+        "article's bptt_truncate, or auto:0.1 for a bias of at most a tenth."
     )
 
 
-def _require_at_least(name: str, k: int, least: int, meaning: str) -> None:
+def _required(truncation: Any, expected: str) -> Truncation:
+    if truncation is None:
+        return Full()
+    if isinstance(truncation, type) or not isinstance(truncation, Truncation):
+        raise ArgumentError(
+            f"truncation {truncation!r} found; expected {expected}. Use parse_truncation for a command-line spelling."
+        )
+    return truncation
+
+
+def _number(text: str) -> int | float | None:
+    """What the text spells; None for no number."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return None
+
+
+def _require_at_least(name: str, k: int, least: int, meaning: str, before: str = "") -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < least:
         raise ArgumentError(
-            f"{name}({k!r}) found; expected a whole number of at least {least}, {meaning}. Use Full() for no truncation."
+            f"{name}({before}{k!r}) found; expected a whole number of at least {least}, {meaning}. Use Full() for no "
+            "truncation."
         )

@@ -17,6 +17,8 @@ CONTRADICTIONS = [
     (["--momentum", "0.5"], "--momentum 0.5 found with --optimizer adam; expected it with momentum or nesterov only"),
     (["--momentum", "0", "--optimizer", "nesterov"], "--momentum 0 found with --optimizer nesterov; expected a number above"),
     (["--weight-decay", "0.1"], "--weight-decay 0.1 found with --optimizer adam; expected it with adamw only"),
+    (["--truncation", "auto:0.1", "--by", "sentence"], "--truncation auto:0.1 found with --by sentence; expected it with --by stream only"),
+    (["--truncation", "auto:0.1", "--flow-every", "0"], "--flow-every 0 found with --truncation auto:0.1; expected at least 1"),
 ]  # fmt: skip
 
 

@@ -170,7 +170,8 @@ def test_resume_refuses_settings_that_the_run_has(option, named, cli, trained):
     assert result.err.count("\n") == 1
     assert (
         f"{named} found with --resume; expected no setting that the run has already; these can change: --checkpoint-every, "
-        "--epochs, --keep-checkpoints, --max-steps, --on-incident, --patience, --threads." in result.err
+        "--epochs, --flow-every, --keep-checkpoints, --max-steps, --on-incident, --patience, --threads."
+        in result.err
     )
 
 

@@ -25,7 +25,8 @@ def test_train_leaves_a_run_and_says_what_to_try_next(cli, corpus, tmp_path):
     assert "validation" in result.err
     files = {file.name for file in (tmp_path / "runs" / "text-lstm").iterdir()}
     assert files == {
-        "config.json", "tokenizer.json", "options.toml", "metrics.jsonl", "model.safetensors", "checkpoints", ".lock",
+        "config.json", "tokenizer.json", "options.toml", "metrics.jsonl", "flow.jsonl",
+        "model.safetensors", "report.html", "checkpoints", ".lock",
     }  # fmt: skip
     assert "runs/text-lstm-2" in cli("train", corpus, "--epochs", 1, *SMALL).out
 
@@ -61,6 +62,21 @@ def test_train_json_is_one_object_and_progress_goes_to_stderr(cli, corpus):
     ):
         assert found[name] > 0, name
     assert "of 3" in result.err
+    # Of so small a network not even one probe costs less than a twentieth of so short a training.
+    assert [found[name] for name in ("horizon", "censored", "half_life")] == [None, None, None]
+
+
+def test_train_json_has_the_horizon_that_was_measured_last(cli, corpus, tmp_path):
+    options = ("--out", "run", "--max-steps", 4, "--flow-every", 2, "--json", "--truncation", "auto:0.1,30")
+    result = cli("train", corpus, *options, *SMALL)
+    found = json.loads(result.out)
+    records = [json.loads(line) for line in (tmp_path / "run" / "flow.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records] == [0, 2, 4]
+    for name in ("horizon", "censored", "half_life"):
+        assert found[name] == records[-1][name]
+    assert 0 <= records[-1]["truncation"]["K"] <= 30
+    assert configuration(tmp_path / "run")["training"]["truncation"] == "auto:0.1,30"
+    assert "reach" in result.err
 
 
 def test_train_quiet_shows_no_progress(cli, corpus):
@@ -112,7 +128,7 @@ def test_train_hands_every_option_on(cli, corpus, tmp_path):
             "run",
         ),
         *("--patience", 9, "--average", 2, "--omega", 0.5, "--threads", 2, "--on-incident", "skip"),
-        *("--checkpoint-every", 2, "--keep-checkpoints", 1),
+        *("--checkpoint-every", 2, "--keep-checkpoints", 1, "--flow-every", 3),
     ]
     assert cli("train", corpus, *options).code == 0
     config = configuration(tmp_path / "run")
@@ -126,6 +142,7 @@ def test_train_hands_every_option_on(cli, corpus, tmp_path):
         "schedule": "warmup:5,cosine:0.1", "clip": {"name": "value", "value": 0.5}, "omega": 0.5, "threads": 2,
         "epochs": 2, "max_steps": 4, "val_fraction": 0.25, "eval_every": 3, "seed": 7, "patience": 9, "average": 2,
         "on_incident": "skip", "checkpoint_every": 2, "keep_checkpoints": 1,
+        "flow_every": 3,
     }  # fmt: skip
     assert config["tokenizer"] == {"unit": "word", "vocab_size": 12}
 

@@ -44,72 +44,76 @@ def test_each_stream_is_contiguous_over_its_chunks(size: tuple[int, int, int]) -
 
 
 @given(sizes)
-def test_epochs_are_alike_and_batches_can_be_had_one_by_one(size: tuple[int, int, int]) -> None:
+def test_batches_can_be_had_one_by_one(size: tuple[int, int, int]) -> None:
     B, T, more = size
     batches = StreamBatches(np.arange(B + 1 + more), B, T)
     assert batches.tokens == sum(batch.tokens for batch in batches)
-    first, again = list(batches.epoch(0)), list(batches.epoch(1))
-    assert len(first) == len(again) == len(batches)
-    for i, (one, other) in enumerate(zip(first, again, strict=True)):
-        for batch in (other, batches[i], batches[i - len(batches)]):
+    assert len(list(batches)) == len(batches)
+    for i, one in enumerate(batches):
+        for batch in (batches[i], batches[i - len(batches)], batches.chunk(i, i * T)):
             np.testing.assert_array_equal(one.inputs, batch.inputs)
             np.testing.assert_array_equal(one.targets, batch.targets)
-            assert one.fresh == batch.fresh
+            assert (one.fresh, one.carry) == (batch.fresh, None)
+            assert batch.advance == len(batch.inputs)
     for beyond in (len(batches), -len(batches) - 1):
         with pytest.raises(IndexError):
             batches[beyond]
 
 
-@given(sizes, st.integers(0, 30))
+@given(sizes, st.lists(st.integers(0, 30), min_size=1))
 def test_looking_back_scores_every_transition_once_and_finds_its_state(
-    size: tuple[int, int, int], look_back: int
+    size: tuple[int, int, int], look_backs: list[int]
 ) -> None:
     B, T, more = size
-    N = B + 1 + more
-    batches = list(StreamBatches(np.arange(N), B, T, look_back))
-    plain = list(StreamBatches(np.arange(N), B, T))
-    assert len(batches) == len(plain)
-    begin = 0  # a batch's first step, from the carries of those before it
-    for index, (batch, chunk) in enumerate(zip(batches, plain, strict=True)):
-        assert begin == max(0, index * T - look_back)
+    chunks = StreamBatches(np.arange(B + 1 + more), B, T)
+    begin = 0  # a batch's first step, from the one before it
+    for index, plain in enumerate(chunks):
+        batch = chunks.chunk(index, begin, look_backs[index % len(look_backs)])
         assert batch.fresh == (begin == 0)
         before = index * T - begin
-        np.testing.assert_array_equal(batch.inputs[before:], chunk.inputs)
-        np.testing.assert_array_equal(batch.targets[before:], chunk.targets)
+        np.testing.assert_array_equal(batch.inputs[before:], plain.inputs)
+        np.testing.assert_array_equal(batch.targets[before:], plain.targets)
         assert (batch.targets[:before] == IGNORED).all()
         # Stream by stream a run, except where a shorter one repeats its last input.
-        first = plain[0].inputs[0] + begin
-        within = chunk.targets[-1] != IGNORED
+        first = chunks[0].inputs[0] + begin
+        within = plain.targets[-1] != IGNORED
         np.testing.assert_array_equal(
             batch.inputs[:, within], (first + np.arange(len(batch.inputs))[:, None])[:, within]
         )
-        if index + 1 < len(batches):
-            begin += len(batch.inputs) if batch.carry is None else batch.carry
-        else:
+        if index + 1 == len(chunks):
             assert batch.carry is None
+            return
+        wanted = (index + 1) * T - look_backs[index % len(look_backs)]
+        begin, last = begin + batch.advance, begin
+        assert begin == max(last, wanted)  # no state is known of what lies before
 
 
-@given(sizes)
-def test_without_looking_back_the_last_state_is_carried(size: tuple[int, int, int]) -> None:
-    B, T, more = size
-    assert all(batch.carry is None for batch in StreamBatches(np.arange(B + 1 + more), B, T, look_back=0))
-
-
-@given(sizes, st.integers(0, 5), st.integers(0, 70))
-def test_an_epoch_can_be_taken_up_at_any_batch(
-    size: tuple[int, int, int], look_back: int, start: int
+@pytest.mark.parametrize(
+    ("index", "begin", "look_back", "found"),
+    [
+        (1, 4, 0, "chunk 1 from step 4"),
+        (1, -1, 0, "chunk 1 from step -1"),
+        (2, 0, 0, "chunk 2 from step 0"),
+        (-1, 0, 0, "chunk -1 from step 0"),
+        (1, 3, -1, "look_back=-1"),
+    ],
+)
+def test_a_chunk_begins_within_the_streams_by_its_first_step(
+    index: int, begin: int, look_back: int, found: str
 ) -> None:
-    B, T, more = size
-    batches = StreamBatches(np.arange(B + 1 + more), B, T, look_back)
-    whole, rest = list(batches.epoch(3)), list(batches.epoch(3, start))
-    assert [batch.inputs.tolist() for batch in rest] == [batch.inputs.tolist() for batch in whole[start:]]
+    batches = StreamBatches(np.arange(7), 1, 3)
+    assert batches.chunk(1, 3, 0).inputs.ravel().tolist() == [3, 4, 5]
+    with pytest.raises(
+        ArgumentError, match=rf"{found}.* found; expected one of 2 chunks, .* look_back of at least 0\. Begin"
+    ):
+        batches.chunk(index, begin, look_back)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
 def test_ids_of_any_width_are_taken_as_they_are(dtype: type) -> None:
     ids = np.arange(10, dtype=dtype)
     batches = StreamBatches(ids, 2, 3)
-    assert batches._ids is ids
+    assert batches.ids is ids
     assert batches[0].inputs.dtype == batches[0].targets.dtype == np.int32
 
 
@@ -132,11 +136,6 @@ def test_a_text_too_short_for_any_batch_size_is_told_so(ids: list[int]) -> None:
 def test_sizes_below_one_are_refused(batch_size: int, seq_len: int, name: str) -> None:
     with pytest.raises(ArgumentError, match=f"{name} is 0; expected at least 1"):
         StreamBatches([1, 2, 3], batch_size, seq_len)
-
-
-def test_looking_ahead_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="look_back is -1; expected at least 0"):
-        StreamBatches([1, 2, 3], 1, 1, -1)
 
 
 def test_ids_of_another_shape_or_dtype_are_refused() -> None:

@@ -2,6 +2,7 @@ import io
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -16,6 +17,7 @@ from throughtime.training.events import (
     Finished,
     IncidentMet,
     Noticed,
+    Probed,
     Started,
     Step,
     Stopped,
@@ -37,8 +39,19 @@ def evaluated(n: int, bits: float | None = 3.7025, best: bool = True) -> Evaluat
     return Evaluated(n, 2.5, 12.18249, bits, best, 1e-3)
 
 
+_FLOW = 12, False, 1.8  # horizon, censored, half-life
+
+
 def finished(val_loss: float | None = 2.5) -> Finished:
-    return Finished(3, 120, 2.5, 2, val_loss, 12.2, 3.7, 9.0, 48_000.0, 0.0, None, 0, Path("runs/x"))
+    return Finished(3, 120, 2.5, 2, val_loss, 12.2, 3.7, 9.0, 48_000.0, 0.0, *_FLOW, None, 0, Path("runs/x"))
+
+
+def probed(
+    n: int, censored: bool = False, truncation: dict[str, Any] | None = None, a: float = 0.7
+) -> Probed:
+    lags = range(101)
+    flow = {"horizon": 12, "censored": censored, "half_life": math.log(0.5) / math.log(a)}
+    return Probed(n, {**flow, "norms": {"h": [[1.0] * 101, [3 * a**lag for lag in lags]]}}, truncation)
 
 
 EVENTS: list[Event] = [
@@ -49,6 +62,7 @@ EVENTS: list[Event] = [
     evaluated(2),
     Checkpointed(2, Path("runs/x/checkpoints/step-00000002.safetensors")),
     step(3, clipped=True),
+    probed(3),
     evaluated(3, best=False),
     finished(),
 ]
@@ -78,11 +92,12 @@ def test_plain_display_writes_a_line_for_each_evaluation():
     assert lines[1] == "gru, 1 layer of 8, vocabulary 30: 1,234 parameters"
     assert lines[2] == "90,000 predictions to learn from, 10,000 to be tested on; 262 steps an epoch"
     assert lines[3] == "preparing; after an installation the kernels compile once, some 20 seconds"
-    assert lines[4].split() == ["step", "loss", "validation", "gradient", "tokens", "time"]
-    assert lines[5].split() == ["of", "2,620", "nats", "bits/char", "norm", "a", "second", "left"]
-    assert lines[6].split() == ["2", "2.500", "3.703", "0.123", "48,312", "1:24"]
-    assert lines[7].split() == ["3", "2.500", "3.703", "0.123", ">", "48,312", "1:24"]
-    assert len(lines) == 8
+    assert lines[4].split() == ["step", "loss", "validation", "gradient", "horizon", "tokens", "time"]
+    assert lines[5].split() == ["of", "2,620", "nats", "bits/char", "norm", "lags", "a", "second", "left"]
+    assert lines[6].split() == ["2", "2.500", "3.703", "0.123", "-", "48,312", "1:24"]
+    assert lines[7].split() == ["3", "2.500", "3.703", "0.123", ">", "12", "48,312", "1:24"]
+    assert lines[8] == "gradient by lag, log scale: 0 #*+~-_                   100, half-life 1.94"
+    assert len(lines) == 9
     assert max(map(len, lines)) <= 80
 
 
@@ -106,6 +121,7 @@ def test_plain_display_speaks_now_and_then(monkeypatch):
             "2.500",
             "-",
             "0.123",
+            "-",
             "48,312",
             "1:24",
         ]
@@ -118,10 +134,11 @@ def test_display_ends_with_a_row_where_nothing_is_held_out():
             for line in shown(kind, [started(), step(1), finished(val_loss=None)]).split("\n")
             if "48,312" in line
         ]
-        assert rows[-1 if kind is PlainDisplay else 0].split()[-5:] == [
+        assert rows[-1 if kind is PlainDisplay else 0].split()[-6:] == [
             "2.500",
             "-",
             "0.123",
+            "-",
             "48,312",
             "1:24",
         ]
@@ -139,6 +156,40 @@ def test_display_shows_perplexity_where_bits_are_not_told():
 def test_display_averages_the_loss_of_recent_batches():
     events = [started(), step(1, 2.0), step(2, 4.0), evaluated(2)]
     assert shown(PlainDisplay, events).splitlines()[-1].split()[1] == "3.000"
+
+
+@pytest.mark.parametrize("kind", [PlainDisplay, LiveDisplay])
+def test_display_shows_a_horizon_that_is_only_a_lower_bound_as_such(kind):
+    text = shown(kind, [started(), step(1), probed(1, censored=True), evaluated(1)])
+    assert ">=12" in text
+    assert " reach" not in text
+
+
+@pytest.mark.parametrize("kind", [PlainDisplay, LiveDisplay])
+def test_display_shows_how_far_updates_look_back_where_that_changes(kind):
+    adaptive = replace(started(), adaptive=True)
+    chosen = {"K": 37, "relative_bias": 0.09, "beta": 0.9, "finite": True}
+    lines = [
+        line.split()
+        for line in shown(kind, [adaptive, step(1), probed(1, False, chosen), evaluated(1)]).split("\n")
+    ]
+    (header,) = (line for line in lines if "reach" in line)
+    row = next(line for line in lines if "3.703" in line)
+    assert header[-3:] == ["reach", "tokens", "time"]
+    assert row[-4:] == ["12", "37", "48,312", "1:24"]
+
+
+def test_live_display_moves_its_lag_curve_below_its_row():
+    display, stream = LiveDisplay(Console(file=io.StringIO())), io.StringIO()
+    with display as show:
+        for event in (started(), step(2_000), probed(2_000)):
+            show(event)
+    Console(file=stream, width=80, force_terminal=True, color_system=None).print(display._moving())
+    row, curve, bar = stream.getvalue().rstrip("\n").split("\n")
+    assert row.split()[-3:] == ["12", "48,312", "1:24"]
+    assert set(bar.strip()) <= set("━╸╺ ")
+    assert curve.startswith("gradient by lag, log scale: 0 █▇▆▄▃▂ ")
+    assert all(len(line) <= 80 for line in (row, bar, curve))
 
 
 def test_live_display_leaves_the_rows_and_takes_away_what_moves():
@@ -201,7 +252,7 @@ def test_display_shows_no_pace_where_it_is_not_known(kind):
     row = next(
         line for line in shown(kind, [started(), first, evaluated(1)]).split("\n") if "3.703" in line
     ).split()  # fmt: skip
-    assert row[-6:] == ["1", "2.500", "3.703", "0.123", "-", "-"]
+    assert row[-7:] == ["1", "2.500", "3.703", "0.123", "-", "-", "-"]
 
 
 def test_quiet_display_tells_of_notices_and_incidents_alone():

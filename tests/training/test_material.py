@@ -8,6 +8,7 @@ from tests.training.test_plan import plan
 import throughtime as tt
 from throughtime.data.cache import open_tokens
 from throughtime.data.corpus import read
+from throughtime.training.course import Course
 from throughtime.training.material import Material, prepare
 
 UNITS = ["char", "word", "bpe"]
@@ -43,24 +44,37 @@ def test_the_parts_are_the_text_s_first_and_last_without_a_copy(by, text, tokeni
     material = prepare(corpus, tokenizer, tokenizer.vocab_size, plan(by=by, batch_size=3, val_fraction=0.25))
     assert material.val is not None
     if by == "stream":
-        train, val = material.train._ids, material.val.batches._ids
+        train, val = material.train.ids, material.val.batches.ids
         assert np.shares_memory(train, corpus)
         assert np.shares_memory(val, corpus)
         assert [*train, *val] == corpus.tolist()
     else:
-        train, val = material.train._sentences, material.val.batches._sentences
+        train, val = material.train.sentences, material.val.batches.sentences
         assert np.shares_memory(train._ids, val._ids)
         assert [*train.ids, *val.ids] == [
             i for s in tt.data.split_sentences(text) for i in tokenizer.encode(s)
         ]
 
 
-def test_chunks_that_look_back_are_batched_so(text, tokenizer):
+def test_the_rest_of_an_epoch_looks_back_as_far_as_it_is_told_at_each_batch(text, tokenizer):
     material = prepare(text, tokenizer, tokenizer.vocab_size, plan(truncation=tt.Chunk(5, 12), batch_size=2))
-    batch = material.train[3]
-    assert (len(batch.inputs), batch.carry, batch.tokens) == (12, 5, 10)
-    assert material.val is not None
-    assert all(batch.carry is None for batch in material.val.batches)
+    course, told, shapes = Course(1, 0), iter([7, 7, 7, 2, 9, 9]), []
+    for batch in material.rest_of_epoch(course, lambda: next(told)):
+        shapes.append((len(batch.inputs), batch.carry))
+        course.pass_by(batch)
+        if course.batch == 6:
+            break
+    # What lies between two carried states is known only from the later one on.
+    assert shapes == [(5, 0), (10, 3), (12, 5), (12, 10), (7, 0), (12, 3)]
+    again = next(material.rest_of_epoch(course, lambda: 0))
+    assert (len(again.inputs), again.carry, again.fresh) == (14, None, False)
+
+
+def test_the_rest_of_an_epoch_of_sentences_begins_where_a_run_stands(text, tokenizer):
+    material = prepare(text, tokenizer, tokenizer.vocab_size, plan(by="sentence", batch_size=3))
+    course = Course(1, 0, epoch=2, batch=4)
+    rest = [batch.inputs.tolist() for batch in material.rest_of_epoch(course, lambda: 0)]
+    assert rest == [batch.inputs.tolist() for batch in material.train.epoch(2)][4:]
 
 
 def test_without_a_held_out_part_nothing_is_scored(text, tokenizer):

@@ -1,25 +1,26 @@
 import json
 import math
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
 from throughtime.errors import RunError
-from throughtime.training.events import Evaluated, Finished, IncidentMet, Started, Step, Stopped
+from throughtime.training.events import Evaluated, Finished, IncidentMet, Probed, Started, Step, Stopped
 from throughtime.training.metrics import Metrics, read_metrics, to_json
 
 STEP = Step(1, 9, 1, 40, 4.5, math.inf, True, 0.1, 1234.56, 3.2)
 EVALUATED = Evaluated(1, 4.4, math.inf, None, True, 0.05)
 STOPPED = Stopped(1, "why", True, None)
+PROBED = Probed(1, {"half_life": math.inf, "horizon": 12})
 OTHERS = (
     Started(None, "t", "m", 1, 1, 1, 1, 1, True, 0),
-    Finished(1, 1, 1.0, 1, None, None, None, 1.0, 1.0, 0.0, None, 0, None),
+    Finished(1, 1, 1.0, 1, None, None, None, 1.0, 1.0, 0.0, 12, False, None, None, 0, None),
 )
 
 
 def test_metrics_are_one_object_a_line_on_disk_at_once(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    with Metrics(path) as metrics:
+    with Metrics(tmp_path) as metrics:
         metrics(OTHERS[0])
         metrics(STEP)
         assert json.loads(path.read_text()) == {
@@ -41,53 +42,79 @@ def test_metrics_are_one_object_a_line_on_disk_at_once(tmp_path):
         {"step": 1, "stopped": "why"},
         {"step": 1, "finished": None},
     ]
-    assert metrics.records == []
+    assert metrics.course.records == []
+
+
+def test_what_flows_has_a_file_of_its_own(tmp_path):
+    with Metrics(tmp_path) as metrics:
+        metrics(STEP)
+        metrics(PROBED)
+        metrics(replace(PROBED, truncation={"K": 7}))
+        assert json.loads((tmp_path / "flow.jsonl").read_text().splitlines()[0]) == {
+            "step": 1,
+            "half_life": None,
+            "horizon": 12,
+        }
+    assert [record.get("truncation") for record in read_metrics(tmp_path / "flow.jsonl")] == [None, {"K": 7}]
+    assert len(read_metrics(tmp_path / "metrics.jsonl")) == 1
+    assert metrics.flow.records == []
 
 
 def test_metrics_go_on_where_a_file_ends(tmp_path):
-    path = tmp_path / "m"
-    with Metrics(path) as metrics:
+    with Metrics(tmp_path) as metrics:
         metrics(STEP)
-    with Metrics(path) as metrics:
+    with Metrics(tmp_path) as metrics:
         metrics(IncidentMet(2, "what", "skip", None))
-    assert read_metrics(path)[1:] == [{"step": 2, "incident": "what", "action": "skip"}]
+    assert read_metrics(tmp_path / "metrics.jsonl")[1:] == [{"step": 2, "incident": "what", "action": "skip"}]
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
 def test_metrics_are_cut_back_to_a_mark(tmp_path, on_disk):
-    path = tmp_path / "m" if on_disk else None
-    with Metrics(path) as metrics:
+    with Metrics(tmp_path if on_disk else None) as metrics:
         metrics(STEP)
-        mark = metrics.mark()
+        metrics(PROBED)
+        mark = json.loads(json.dumps(metrics.mark()))
         metrics(STOPPED)
+        metrics(replace(PROBED, step=2))
+        metrics(replace(PROBED, step=3))
         metrics.cut(mark)
         metrics(EVALUATED)
-    records = metrics.records if path is None else read_metrics(path)
-    assert [record.get("val_loss") for record in records] == [None, 4.4]
+        metrics(replace(PROBED, step=4))
+    course, flow = (
+        (read_metrics(tmp_path / "metrics.jsonl"), read_metrics(tmp_path / "flow.jsonl"))
+        if on_disk
+        else (metrics.course.records, metrics.flow.records)
+    )
+    assert [record.get("val_loss") for record in course] == [None, 4.4]
+    assert [record["step"] for record in flow] == [1, 4]
 
 
 def test_metrics_shorter_than_their_mark_lose_no_more_than_a_broken_line(tmp_path):
-    path = tmp_path / "m"
-    with Metrics(path) as metrics:
+    path = tmp_path / "metrics.jsonl"
+    with Metrics(tmp_path) as metrics:
         metrics(STEP)
         metrics(EVALUATED)
         mark = metrics.mark()
     path.write_bytes(path.read_bytes()[:-9])
-    with Metrics(path) as metrics:
+    with Metrics(tmp_path) as metrics:
         metrics.cut(mark)
         metrics(STOPPED)
     assert [sorted(record)[-1] for record in read_metrics(path)] == ["tokens_per_second", "stopped"]
 
 
-def test_metrics_name_the_file_that_cannot_be_written():
-    with Metrics(Path("/dev/full")) as metrics, pytest.raises(OSError, match="/dev/full"):
-        metrics(STEP)
+@pytest.mark.parametrize(("name", "event"), [("metrics.jsonl", STEP), ("flow.jsonl", PROBED)])
+def test_metrics_name_the_file_that_cannot_be_written(name, event, tmp_path):
+    (tmp_path / name).symlink_to("/dev/full")
+    with Metrics(tmp_path) as metrics, pytest.raises(OSError, match=name):
+        metrics(event)
 
 
 def test_metrics_in_memory_alone():
     with Metrics(None) as metrics:
         metrics(STOPPED)
-    assert metrics.records == [{"step": 1, "stopped": "why"}]
+        metrics(PROBED)
+    assert metrics.course.records == [{"step": 1, "stopped": "why"}]
+    assert metrics.flow.records == [{"step": 1, "half_life": None, "horizon": 12}]
 
 
 def test_read_metrics_leaves_out_a_line_that_a_crash_cut_short(tmp_path):

@@ -80,6 +80,16 @@ def _gradient(o: TrainOptions) -> Iterator[str]:
             f"--omega {o.omega:g} found with --truncation {o.truncation}; expected full or chunk:K, which carry the gradient "
             "from step to step. Use one of these, or leave --omega out."
         )
+    if kind == "auto" and o.by == "sentence":
+        yield (
+            f"--truncation {o.truncation} found with --by sentence; expected it with --by stream only, as a sentence has no "
+            "past to look back over. Leave one of the two out."
+        )
+    if kind == "auto" and o.flow_every == 0:
+        yield (
+            f"--flow-every 0 found with --truncation {o.truncation}; expected at least 1, as what it chooses comes from "
+            "probes. Leave --flow-every out."
+        )
     if o.clip_norm is not None and o.clip_value is not None:
         yield (
             f"--clip-norm {o.clip_norm} found with --clip-value {o.clip_value:g}; expected one of the two. Leave one out."

@@ -80,8 +80,8 @@ class TrainOptions:
         str | None,
         _gradient(
             "How far back the gradient goes: all of the update's steps; K lags from each step; chunks of K; "
-            "or K2 steps for each K1 new ones.",
-            metavar="full|window:K|chunk:K|chunk:K1,K2",
+            "K2 steps for each K1 new ones; or as far as holds its relative bias within a tolerance.",
+            metavar="full|window:K|chunk:K|chunk:K1,K2|auto:TOLERANCE[,LONGEST]",
             default="chunk:50; full by sentence",
         ),
     ] = None
@@ -180,6 +180,15 @@ class TrainOptions:
     eval_every: Annotated[
         int | None,
         _duration("Updates between evaluations.", default="about 20 evaluations", callback=whole(1)),
+    ] = None
+
+    flow_every: Annotated[
+        int | None,
+        _duration(
+            "Updates between probes of how far the gradient flows back in time; 0 for none.",
+            default="as often as 5% of training allows",
+            callback=whole(0),
+        ),
     ] = None
 
     out: Annotated[str | None, _run("A new directory for the run.", metavar="RUN", default="under runs/")] = (

@@ -9,7 +9,7 @@ from throughtime.errors import ArgumentError
 if TYPE_CHECKING:
     from throughtime.networks.language_model import LanguageModel
     from throughtime.optim import Clip, Optimizer, Schedule
-    from throughtime.truncation import Truncation
+    from throughtime.truncation import Auto, Truncation
 
 # Words are capped, as in the series: most of a text's words occur once.
 _WORDS = 8000
@@ -37,6 +37,7 @@ def fit_settings(options: TrainOptions) -> dict[str, Any]:
         "max_steps": options.max_steps,
         "val_fraction": options.val_fraction,
         "eval_every": options.eval_every,
+        "flow_every": options.flow_every,
         "reduction": options.reduction,
         "seed": options.seed,
         "omega": options.omega,
@@ -110,7 +111,7 @@ def _optimizer(options: TrainOptions) -> "Optimizer":
     return optimizer_from_name(options.optimizer, lr, **{k: v for k, v in more.items() if v is not None})
 
 
-def _truncation(spec: str | None) -> "Truncation | None":
+def _truncation(spec: str | None) -> "Truncation | Auto | None":
     from throughtime.truncation import parse_truncation
 
     if spec is None:
@@ -119,8 +120,9 @@ def _truncation(spec: str | None) -> "Truncation | None":
         return parse_truncation(spec)
     except ArgumentError as error:
         raise ArgumentError(
-            f"--truncation {spec} found; expected full, window:K with K of at least 0, chunk:K with K of at least 1, or "
-            "chunk:K1,K2 with K2 of at least K1. Spell it like one of these."
+            f"--truncation {spec} found; expected full, window:K with K of at least 0, chunk:K with K of at least 1, "
+            "chunk:K1,K2 with K2 of at least K1, or auto:TOLERANCE with one above 0, such as auto:0.1. Spell it like one of "
+            "these."
         ) from error
 
 

@@ -37,6 +37,11 @@ class Batch:
     carry: int | None = None
 
     @property
+    def advance(self) -> int:
+        """After how many of its steps the next batch begins."""
+        return len(self.inputs) if self.carry is None else self.carry
+
+    @property
     def tokens(self) -> int:
         """How many targets count."""
         return int(np.count_nonzero(self.targets != IGNORED))

@@ -58,6 +58,11 @@ class Sentences(Sequence[Array]):
             sizes[i : i + _CHUNK] = np.diff(self._offsets[i : i + _CHUNK + 1])
         return sizes
 
+    def holding(self, positions: Array) -> Array:
+        """Which sentences hold the tokens at these positions of `ids`: int64 array of the same shape."""
+        found: Array = np.searchsorted(self._offsets, positions + self._offsets[0], side="right") - 1
+        return found
+
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
@@ -98,6 +103,14 @@ class SentenceBatches:
     start_id, end_id : int
         The tokenizer's.
 
+    Attributes
+    ----------
+    sentences : Sentences
+    tokens : int
+        Predictions in one epoch.
+    longest : int
+        Those of the longest sentence.
+
     Raises
     ------
     ArgumentError
@@ -129,18 +142,19 @@ class SentenceBatches:
             raise ArgumentError(f"seed is {seed}; expected at least 0. Give None for no shuffling.")
         if len(sentences_ids) == 0:
             raise TextError("the text has 0 sentences; expected at least 1. Give a longer text.")
-        self._sentences = (
+        self.sentences = (
             sentences_ids if isinstance(sentences_ids, Sentences) else Sentences.of(sentences_ids)
         )
-        self._sizes = self._sentences.sizes
+        self._sizes = self.sentences.sizes
         self.batch_size = batch_size
         self.seed = seed
         self.start_id = start_id
         self.end_id = end_id
-        self.tokens = int(self._sizes.sum(dtype=np.int64)) + len(self._sizes)  # predictions in one epoch
+        self.longest = int(self._sizes.max()) + 1
+        self.tokens = int(self._sizes.sum(dtype=np.int64)) + len(self._sizes)
 
     def __len__(self) -> int:
-        return math.ceil(len(self._sentences) / self.batch_size)
+        return math.ceil(len(self.sentences) / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch(0)
@@ -148,16 +162,23 @@ class SentenceBatches:
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, counted from 0, from the batch `start` of its order on."""
         # Some millions of sentences have their order in memory: four bytes for each.
-        order = np.arange(len(self._sentences), dtype=np.uint32)
+        order = np.arange(len(self.sentences), dtype=np.uint32)
         batches = np.arange(len(self))
         if self.seed is not None:
             rng = np.random.default_rng([self.seed, number])
             rng.shuffle(order)
             rng.shuffle(batches)
         order = order[np.argsort(self._sizes[order], kind="stable")]  # equal lengths stay shuffled
-        return (self._batch(order[i * self.batch_size : (i + 1) * self.batch_size]) for i in batches[start:])
+        return (self.batch(order[i * self.batch_size : (i + 1) * self.batch_size]) for i in batches[start:])
 
-    def _batch(self, chosen: Array) -> Batch:
+    def around(self, rng: np.random.Generator, count: int) -> Array:
+        """The numbers of the sentences that hold `count` tokens, each drawn from all: int64 array (count,)."""
+        positions = rng.integers(0, max(1, len(self.sentences.ids)), count)
+        found: Array = np.minimum(self.sentences.holding(positions), len(self.sentences) - 1)
+        return found
+
+    def batch(self, chosen: Array) -> Batch:
+        """The sentences of these numbers side by side."""
         lengths = self._sizes[chosen].astype(np.int64) + 1
         T, B = int(lengths.max()), len(chosen)
         inputs = np.full((T, B), self.end_id, np.int32)
@@ -165,6 +186,6 @@ class SentenceBatches:
         inputs[0] = self.start_id
         for b, sentence in enumerate(chosen.tolist()):
             n = lengths[b] - 1
-            inputs[1 : n + 1, b] = targets[:n, b] = self._sentences[sentence]
+            inputs[1 : n + 1, b] = targets[:n, b] = self.sentences[sentence]
             targets[n, b] = self.end_id
         return Batch(inputs, targets, lengths, fresh=True)

@@ -20,11 +20,8 @@ class StreamBatches:
     B does not divide N-1 the last streams are one step shorter, and their last target is -100.
 
     Every epoch is the same: the first batch is fresh, each other one continues its predecessor. The last batch is
-    shorter where `seq_len` does not divide the streams. `batches[i]` gives any batch without those before it.
-
-    With `look_back` a batch begins so many steps before its chunk, or at the stream's start if that is nearer. Those
-    steps are run again and not scored: their targets are -100, so each prediction still counts once. While batches
-    begin at the stream's start they are fresh; `carry` says where in a batch the next one begins.
+    shorter where `seq_len` does not divide the streams. `batches[i]` gives any batch without those before it; `chunk`
+    gives one that looks back over steps before its chunk.
 
     Parameters
     ----------
@@ -34,15 +31,19 @@ class StreamBatches:
         B, the number of streams.
     seq_len : int
         T, the steps of a chunk.
-    look_back : int
-        How many steps before its chunk a batch begins. `Chunk(k1, k2)` is seq_len=k1 with look_back=k2-k1.
     name : str
         What to call the text in an error message.
+
+    Attributes
+    ----------
+    ids : as it was given
+    tokens : int
+        Predictions in one epoch.
 
     Raises
     ------
     ArgumentError
-        `batch_size` or `seq_len` below 1, or `look_back` negative.
+        `batch_size` or `seq_len` below 1.
     ShapeError, DtypeError
         `ids` is not one-dimensional, or not of integers.
     TextError
@@ -55,7 +56,7 @@ class StreamBatches:
     ([[0, 3], [1, 4]], [[1, 4], [2, 5]])
     >>> last.inputs.tolist(), last.targets.tolist()
     ([[2, 4]], [[3, -100]])
-    >>> *_, last = StreamBatches([0, 1, 2, 3, 4, 5], batch_size=1, seq_len=2, look_back=1)
+    >>> last = StreamBatches([0, 1, 2, 3, 4, 5], batch_size=1, seq_len=2).chunk(2, begin=3)
     >>> last.inputs.ravel().tolist(), last.targets.ravel().tolist(), last.fresh
     ([3, 4], [-100, 5], False)
     """
@@ -65,7 +66,6 @@ class StreamBatches:
         ids: ArrayLike,
         batch_size: int,
         seq_len: int,
-        look_back: int = 0,
         *,
         name: str = "the text",
     ) -> None:
@@ -75,12 +75,8 @@ class StreamBatches:
             )
         if seq_len < 1:
             raise ArgumentError(f"seq_len is {seq_len}; expected at least 1. Give the steps of one update.")
-        if look_back < 0:
-            raise ArgumentError(
-                f"look_back is {look_back}; expected at least 0. Give 0 to begin each batch where its chunk begins."
-            )
-        self._ids = _as_ids(ids)
-        N = len(self._ids)
+        self.ids = _as_ids(ids)
+        N = len(self.ids)
         if batch_size >= N:
             remedy = "Give a longer text."
             if N > 1:
@@ -90,8 +86,7 @@ class StreamBatches:
             )
         self.batch_size = batch_size
         self.seq_len = seq_len
-        self.look_back = look_back
-        self.tokens = N - 1  # predictions in one epoch
+        self.tokens = N - 1
         steps, longer = divmod(N - 1, batch_size)
         sizes = np.full(batch_size, steps)
         sizes[:longer] += 1
@@ -106,33 +101,54 @@ class StreamBatches:
         if not -len(self) <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         index %= len(self)
-        begin, scored = self._begin(index), index * self.seq_len
-        t = np.arange(begin, min(scored + self.seq_len, self._steps))[:, None]
+        return self.chunk(index, index * self.seq_len)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[i] for i in range(len(self)))
+
+    def chunk(self, index: int, begin: int, look_back: int = 0) -> Batch:
+        """The batch that scores one chunk, begun at an earlier step or at the chunk's own first.
+
+        The steps before the chunk are run again and not scored: their targets are -100, so each prediction still counts
+        once. Where it begins at the streams' start it is fresh; otherwise it continues from the state at `begin`, which
+        the batch before has carried there: `begin` is that one's own and its `advance`.
+
+        Parameters
+        ----------
+        index : int
+            Of the chunk, from 0.
+        begin : int
+            The step of the streams at which the batch begins.
+        look_back : int
+            How many steps before its own chunk the next batch is to begin. It begins no earlier than this one, though:
+            no state is known from there. `Chunk(k1, k2)` is seq_len=k1 with k2-k1 at each batch.
+
+        Raises
+        ------
+        ArgumentError
+            `begin` lies outside the streams or behind the chunk's first step, or `look_back` is negative.
+        """
+        scored = index * self.seq_len
+        if not 0 <= begin <= scored < self._steps or look_back < 0:
+            raise ArgumentError(
+                f"chunk {index} from step {begin} with look_back={look_back} found; expected one of {len(self)} chunks, begun "
+                "by its first step, and a look_back of at least 0. Begin where the batch before says."
+            )
+        stop = min(scored + self.seq_len, self._steps)
+        t = np.arange(begin, stop)[:, None]
         position = self._first + t
         beyond = position > self._last
         position = np.minimum(position, self._last)  # past its end a stream repeats its last input, unscored
-        targets = self._ids[position + 1].astype(np.int32)
+        targets = self.ids[position + 1].astype(np.int32)
         targets[beyond | (t < scored)] = IGNORED
-        continued = self.look_back > 0 and index + 1 < len(self)
+        following = stop if stop == self._steps else max(begin, stop - look_back)
         return Batch(
-            self._ids[position].astype(np.int32),
+            self.ids[position].astype(np.int32),
             targets,
             lengths=None,
             fresh=begin == 0,
-            carry=self._begin(index + 1) - begin if continued else None,
+            carry=None if following == stop else following - begin,
         )
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self.epoch(0)
-
-    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of any epoch, from the batch `start` on: the text's order is the same in all."""
-        del number
-        return (self[i] for i in range(start, len(self)))
-
-    def _begin(self, index: int) -> int:
-        """The step of its stream at which a batch begins."""
-        return max(0, index * self.seq_len - self.look_back)
 
 
 def _as_ids(ids: ArrayLike) -> Array:

@@ -8,16 +8,32 @@ from throughtime.errors import RunError
 from throughtime.storage import as_python
 from throughtime.training.directory import load_config
 
-# These change when training ends, how safe it is and how fast, but none of the updates before.
+# These change when training ends, how safe it is and how fast, and what is measured, but none of the updates before.
 CHANGEABLE = frozenset(
-    {"epochs", "max_steps", "patience", "checkpoint_every", "keep_checkpoints", "on_incident", "threads"}
+    {
+        "epochs",
+        "max_steps",
+        "patience",
+        "flow_every",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "on_incident",
+        "threads",
+    }
 )
+
+
+def changeable(training: dict[str, Any]) -> frozenset[str]:
+    """Which settings may change, of a run whose config.json has this `training`: under Auto updates depend on probes."""
+    truncation = training["truncation"]
+    adaptive = isinstance(truncation, str) and truncation.startswith("auto")
+    return CHANGEABLE - {"flow_every"} if adaptive else CHANGEABLE
 
 
 def settled(config: dict[str, Any]) -> dict[str, Any]:
     """What makes a run's updates what they are: what its checkpoints hold config.json against."""
     sections = {name: dict(config[name] or {}) for name in ("model", "tokenizer", "training")}
-    for name in CHANGEABLE:
+    for name in changeable(sections["training"]):
         del sections["training"][name]
     # As JSON has it, which knows neither tuples nor NumPy's numbers.
     found: dict[str, Any] = json.loads(
@@ -58,10 +74,11 @@ def differences(path: Path, config: dict[str, Any]) -> list[str]:
         A setting differs that makes other updates.
     """
     saved = load_config(path)
+    free = changeable(config["training"])
     for section in ("model", "tokenizer", "training"):
         before, now = saved[section] or {}, config[section] or {}
         for name in now:
-            if before.get(name) != now[name] and name not in CHANGEABLE:
+            if before.get(name) != now[name] and name not in free:
                 raise RunError(
                     f"{path} was started with {name} {before.get(name)!r}, and {now[name]!r} is found; expected the same, "
                     "to go on with it. Leave it as it was, or train in another directory."

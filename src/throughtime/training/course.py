@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from throughtime.data.batch import Batch
+
 
 @dataclass
 class Mean:
@@ -28,14 +30,22 @@ class Course:
 
     Attributes
     ----------
-    interval : int
-        Updates from one evaluation to the next.
+    interval, probe_interval : int
+        Updates from one evaluation to the next, and from one probe to the next; 0 for no probes.
     step, tokens : int
         Updates made, and predictions learned from.
     epoch, batch : int
         Which batch comes next, in which epoch; both counted from 0.
+    begin : int
+        The step of the streams at which it begins; by sentence it says nothing.
     evaluated : int
         The step at which the last evaluation was made.
+    probed : int or None
+        The step at which the last probe was made.
+    horizon, half_life : int or None, float or None
+        What it found, the half-life None where it is not finite.
+    censored : bool or None
+        Whether its horizon is only a lower bound.
     worse : int
         How many planned evaluations in a row have not been the best.
     clipped, skipped, skipped_in_a_row, incidents, rollbacks : int
@@ -48,11 +58,17 @@ class Course:
     """
 
     interval: int
+    probe_interval: int
     step: int = 0
     tokens: int = 0
     epoch: int = 0
     batch: int = 0
+    begin: int = 0
     evaluated: int = 0
+    probed: int | None = None
+    horizon: int | None = None
+    censored: bool | None = None
+    half_life: float | None = None
     worse: int = 0
     clipped: int = 0
     skipped: int = 0
@@ -64,16 +80,33 @@ class Course:
     epoch_loss: Mean = field(default_factory=Mean)
     interval_loss: Mean = field(default_factory=Mean)
 
-    def count(self, targets: int, loss: float, clipped: bool) -> None:
+    def count(self, batch: Batch, loss: float, clipped: bool) -> None:
         """Take account of an update that was made."""
-        self.step += 1
-        self.batch += 1
+        self.pass_by(batch)
+        targets = batch.tokens
         self.tokens += targets
         self.clipped += clipped
         self.skipped_in_a_row = 0
         self.last = self.step, loss
         self.epoch_loss.add(loss, targets)
         self.interval_loss.add(loss, targets)
+
+    def skip(self, batch: Batch) -> None:
+        """Take account of an update that was left out."""
+        self.pass_by(batch)
+        self.skipped += 1
+        self.skipped_in_a_row += 1
+
+    def pass_by(self, batch: Batch) -> None:
+        """Let the next batch be the one after this."""
+        self.step += 1
+        self.batch += 1
+        self.begin += batch.advance
+
+    def end_epoch(self) -> None:
+        """Let the next batch be the first of another epoch."""
+        self.epoch += 1
+        self.batch = self.begin = 0
 
     def record(self) -> dict[str, Any]:
         """For a checkpoint."""

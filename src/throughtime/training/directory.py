@@ -15,6 +15,7 @@ from throughtime.storage import as_python, write_whole
 from throughtime.training.entries import require_entries
 
 CONFIG, TOKENIZER, METRICS, WEIGHTS = "config.json", "tokenizer.json", "metrics.jsonl", "model.safetensors"
+FLOW, REPORT = "flow.jsonl", "report.html"
 CHECKPOINTS, INCIDENTS = "checkpoints", "incidents"
 OPTIONS = "options.toml"  # the command line's, as a file for --config
 FIRST_CHECKPOINT = "step-00000000.safetensors"
@@ -62,7 +63,7 @@ def _require_free(path: Path, mine: bool) -> None:
 def _is_unbegun(path: Path, names: list[str]) -> bool:
     """Whether a run was stopped there before it had its config.json: nothing was learned then."""
     checkpoints = path / CHECKPOINTS
-    if not checkpoints.is_dir() or not {*names} <= {TOKENIZER, METRICS, WEIGHTS, CHECKPOINTS, OPTIONS}:
+    if not checkpoints.is_dir() or not {*names} <= {TOKENIZER, METRICS, FLOW, WEIGHTS, CHECKPOINTS, OPTIONS}:
         return False
     return all(
         entry.name == FIRST_CHECKPOINT or entry.name.startswith(".") for entry in checkpoints.iterdir()

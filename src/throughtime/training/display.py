@@ -18,10 +18,12 @@ from throughtime.training.events import (
     IncidentMet,
     Listener,
     Noticed,
+    Probed,
     Started,
     Step,
     Stopped,
 )
+from throughtime.training.lag_curve import lag_line
 from throughtime.training.rows import PREPARING, WIDTH, Rows, incident, introduction, progress
 
 # Without a terminal: a line at least so often, so that a log shows that training is alive.
@@ -92,8 +94,11 @@ class PlainDisplay(QuietDisplay):
                 self._write(rows.row())
             case Evaluated():
                 self._write(rows.row())
-            case Finished() if event.val_loss is None:
-                self._write(rows.row())
+            case Finished():
+                if event.val_loss is None:
+                    self._write(rows.row())
+                if rows.probed is not None:
+                    self._write(lag_line(rows.probed, plain=True))
             case _:
                 super()._show(event)
 
@@ -151,6 +156,8 @@ class LiveDisplay(AbstractContextManager[Listener]):
             case Finished():
                 if event.val_loss is None:
                     self._print(Text(rows.row()))
+                if rows.probed is not None:
+                    self._print(self._lag_line(rows.probed))
                 self._live.stop()
             case Stopped():
                 self._live.stop()
@@ -167,4 +174,11 @@ class LiveDisplay(AbstractContextManager[Listener]):
         if step is None:
             return Group(Text(PREPARING, "dim", no_wrap=True, overflow="ellipsis"))
         bar = ProgressBar(total=step.steps, completed=step.step, width=WIDTH)
-        return Group(Text(self._rows.row(), "bold", no_wrap=True, overflow="crop"), bar)
+        row = Text(self._rows.row(), "bold", no_wrap=True, overflow="crop")
+        if self._rows.probed is None:
+            return Group(row, bar)
+        return Group(row, self._lag_line(self._rows.probed), bar)  # after a bar there is no new line
+
+    def _lag_line(self, probed: Probed) -> Text:
+        line = lag_line(probed, plain=self._console.options.ascii_only)
+        return Text(line, "dim", no_wrap=True, overflow="crop")

@@ -38,6 +38,7 @@ _TRAINING: dict[str, _Types] = {
     "val_fraction": _NUMBER,
     "eval_every": _COUNT,
     "patience": _COUNT,
+    "flow_every": _COUNT,
     "average": _COUNT,
     "omega": _NUMBER,
     "reduction": (str,),

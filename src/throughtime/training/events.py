@@ -1,5 +1,6 @@
 """What training reports while it runs. `fit` prints nothing: it emits these, and displays and files consume them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ class Started:
         Whether evaluations will tell bits per character.
     resumed_step : int
         The update after which a stopped run goes on; 0 for a new run.
+    adaptive : bool
+        Whether the truncation is chosen while training.
     """
 
     run: Path | None
@@ -44,6 +47,7 @@ class Started:
     steps_per_epoch: int
     bits: bool
     resumed_step: int
+    adaptive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,51 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """How far the gradient flows back through time has been measured.
+
+    Attributes
+    ----------
+    step : int
+        Updates made by then.
+    flow : dict
+        What `throughtime.flow.profile.GradientFlow.record` tells.
+    truncation : dict or None
+        Under Auto what it has chosen: K, its relative_bias, beta, and whether one was finite.
+    """
+
+    step: int
+    flow: Record
+    truncation: Record | None = None
+
+    @property
+    def horizon(self) -> int:
+        """The lags that hold 99% of the top layer's curve, or at least so many where that is `censored`."""
+        return int(self.flow["horizon"])
+
+    @property
+    def censored(self) -> bool:
+        """Whether the horizon is only a lower bound."""
+        return bool(self.flow["censored"])
+
+    @property
+    def half_life(self) -> float:
+        """In lags; infinite where the curve does not fall, NaN where it was too short to tell."""
+        return float(self.flow["half_life"])
+
+    @property
+    def relative(self) -> list[float]:
+        """The top layer's phi_l / phi_0, for lags from 0."""
+        phi = self.flow["norms"]["h"][-1]
+        return [value / phi[0] if phi[0] else math.nan for value in phi]
+
+    def record(self) -> Record:
+        """A line of flow.jsonl."""
+        truncation = {} if self.truncation is None else {"truncation": self.truncation}
+        return {"step": self.step, **self.flow, **truncation}
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpointed:
     """All that is needed to go on from here lies on the disk.
 
@@ -202,6 +251,10 @@ class Finished:
     seconds, tokens_per_second : float
         From the first step to the end, evaluations included, over all the times that a run was taken up again; the
         pace of the steps alone, this time.
+    horizon, half_life : int or None, float or None
+        Of the last probe, in lags; None without one, and a half-life that is not finite.
+    censored : bool or None
+        Whether that horizon is only a lower bound.
     clipped_share : float
         The share of updates whose gradient was clipped.
     early : str or None
@@ -222,6 +275,9 @@ class Finished:
     seconds: float
     tokens_per_second: float
     clipped_share: float
+    horizon: int | None
+    censored: bool | None
+    half_life: float | None
     early: str | None
     resumed_step: int
     run: Path | None
@@ -258,6 +314,6 @@ class Stopped:
 
 
 Event: TypeAlias = (
-    Progress | Started | Step | Evaluated | Checkpointed | Noticed | IncidentMet | Finished | Stopped
+    Progress | Started | Step | Evaluated | Probed | Checkpointed | Noticed | IncidentMet | Finished | Stopped
 )
 Listener: TypeAlias = Callable[[Event], object]

@@ -9,22 +9,23 @@ from typing import Any
 import throughtime
 from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
-from throughtime.errors import ArgumentError
+from throughtime.errors import ArgumentError, DivergedError
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.omega import check_omega
 from throughtime.optim import Clip, Optimizer, Schedule
 from throughtime.training.conditions import conditions
 from throughtime.training.continuing import differences
-from throughtime.training.directory import METRICS, TOKENIZER, held, load_config, require_free, save_config
+from throughtime.training.directory import TOKENIZER, held, load_config, require_free, save_config
 from throughtime.training.evaluate import By, require_tokenizer
 from throughtime.training.events import Action, Event, Listener, Noticed
+from throughtime.training.final_report import leave_report
 from throughtime.training.loop import Training
 from throughtime.training.material import Material, prepare
 from throughtime.training.metrics import Metrics
 from throughtime.training.plan import Plan
 from throughtime.training.run import Run
 from throughtime.training.run_state import RunState
-from throughtime.truncation import Truncation
+from throughtime.truncation import Auto, Truncation
 
 
 def fit(
@@ -33,7 +34,7 @@ def fit(
     *,
     tokenizer: Tokenizer | None = None,
     optimizer: Optimizer | None = None,
-    truncation: Truncation | None = None,
+    truncation: Truncation | Auto | None = None,
     clip: Clip | None = None,
     schedule: Schedule | None = None,
     by: By = "stream",
@@ -43,6 +44,7 @@ def fit(
     max_steps: int | None = None,
     val_fraction: float = 0.1,
     eval_every: int | None = None,
+    flow_every: int | None = None,
     patience: int | None = None,
     average: int | None = None,
     omega: float = 0.0,
@@ -71,8 +73,10 @@ def fit(
         The model's own; needed where `corpus` is text.
     optimizer : Optimizer, optional
         Adam(2e-3) by default.
-    truncation : Truncation, optional
-        By stream Chunk(50), or Chunk(seq_len) if that is given; by sentence Full().
+    truncation : Truncation or Auto, optional
+        By stream Chunk(50), or Chunk(seq_len) if that is given; by sentence Full(). Auto(tolerance), by stream, is
+        Chunk(seq_len, seq_len + K), K chosen anew at each probe and at first by one before the first update. K is at
+        most Auto's longest; by default twice seq_len, and at least 100.
     clip : ClipNorm, ClipAuto or ClipValue, optional
     schedule : Schedule, optional
         What the optimiser's learning rate is multiplied by; constant by default. Without a validation text it is told
@@ -90,6 +94,11 @@ def fit(
     eval_every : int, optional
         Updates from one evaluation to the next; by default about 20 evaluations, at least one an epoch. There is
         always one at the end.
+    flow_every : int, optional
+        Updates from one probe to the next, 0 for none: how far the gradient flows back in time is then measured on a
+        little of the training text (`throughtime.training.probe`), which changes nothing but what Auto chooses. By
+        default as often as costs at most 5% of training, by the number of operations; and there is one at the end, where
+        the last one lies half an interval back or more.
     patience : int, optional
         End training after so many evaluations in a row without a new best.
     average : int, optional
@@ -106,8 +115,9 @@ def fit(
         A new or empty directory for the run; None writes nothing.
     resume : bool
         Go on with the run in `out`, from its newest checkpoint that is whole. All arguments are those it was started
-        with, but for `epochs`, `max_steps`, `threads`, `callbacks` and those of checkpoints and incidents. It ends in
-        the same bits as if it had never been stopped. `throughtime.resume` knows the arguments by itself.
+        with, but for `epochs`, `max_steps`, `patience`, `threads`, `callbacks`, those of checkpoints and incidents and,
+        but under Auto, `flow_every`. It ends in the same bits as if it had never been stopped. `throughtime.resume` knows
+        the arguments by itself.
         A run that had come to its end goes on as one that had more epochs from the start, but that an evaluation
         which was made for its end may have found the best weights.
     checkpoint_every : int, optional
@@ -161,6 +171,7 @@ def fit(
         max_steps=max_steps,
         val_fraction=val_fraction,
         eval_every=eval_every,
+        flow_every=flow_every,
         patience=patience,
         average=average,
         omega=omega,
@@ -197,15 +208,24 @@ def fit(
             ]  # it knows the files, even if their tokens were given now
         elif path is not None:
             require_free(path, mine=True)  # another run may have taken it since
-        with Metrics(None if path is None else path / METRICS) as metrics:
-            run._history = metrics.records if path is None else None
+        with Metrics(path) as metrics:
+            if path is None:
+                run._history, run._flow_history = metrics.course.records, metrics.flow.records
             state = RunState(model, plan, material, path, metrics, config)
             training = Training(state, material, emit, resume)
             if path is not None:
                 if tokenizer is not None:
                     tokenizer.save(path / TOKENIZER)
                 save_config(path, config)  # the last file: whatever has it can be taken up
-            run.finished = training.go()
+            try:
+                run.finished = training.go()
+            except (
+                DivergedError,
+                KeyboardInterrupt,
+            ):  # ends that leave a whole run; after others a disk may be full
+                leave_report(run, training.flow, emit)
+                raise
+            leave_report(run, training.flow, emit)
     return run
 
 

@@ -20,7 +20,7 @@ from throughtime.networks.network import Network
 from throughtime.storage import load_sealed, part_of, save_sealed
 from throughtime.training.directory import INCIDENTS, load_config
 from throughtime.training.run import model_of
-from throughtime.truncation import Truncation, parse_truncation
+from throughtime.truncation import Truncation, parse_truncation, require_truncation
 
 _NAME = re.compile(r"(?:step-)?(\d+)(?:-(\d+))?(?:\.safetensors)?")
 _NUMBERS = ("lr", "norm", "usual_norm")
@@ -171,7 +171,7 @@ def load_incident(path: Path) -> tuple[Incident, dict[str, Any]]:
             params=part_of(arrays, "params"),
             inputs=arrays["inputs"],
             targets=arrays["targets"],
-            truncation=parse_truncation(about["truncation"]),
+            truncation=require_truncation(parse_truncation(about["truncation"])),
             reduction=about["reduction"],
             state=parts[0] if len(parts) == 1 else parts or None,
             lengths=arrays.get("lengths"),

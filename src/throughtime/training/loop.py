@@ -1,5 +1,6 @@
 """The training loop itself: `fit` checks and prepares, this learns."""
 
+import math
 import shlex
 import time
 from contextlib import suppress
@@ -8,6 +9,7 @@ import numpy as np
 
 from throughtime.data.batch import Batch
 from throughtime.errors import Interrupted, StopTraining
+from throughtime.flow.profile import GradientFlow
 from throughtime.machine.arrays import Array
 from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
@@ -16,9 +18,19 @@ from throughtime.optim import ClipResult, global_norm
 from throughtime.training.course import Mean
 from throughtime.training.divergence import absurd_gradient, absurd_loss, absurd_weights
 from throughtime.training.evaluate import ScoredText
-from throughtime.training.events import Evaluated, Event, Finished, Listener, Step, Stopped
+from throughtime.training.events import (
+    Evaluated,
+    Event,
+    Finished,
+    Listener,
+    Noticed,
+    Probed,
+    Step,
+    Stopped,
+)
 from throughtime.training.material import Material
 from throughtime.training.pace import Pace
+from throughtime.training.probe import Probe
 from throughtime.training.response import Response, RolledBack
 from throughtime.training.run_state import RunState
 from throughtime.training.safekeeping import Safekeeping
@@ -53,6 +65,8 @@ class Training:
         self.asked: str | None = None  # why a callback has ended training
         self.checkpoints = Safekeeping(run, self.emit)
         self.response = Response(run, self.checkpoints, self.emit)
+        self.probe = Probe(run.model, material.train, run.plan)
+        self.flow: GradientFlow | None = None  # what the last probe has measured
         if resume:
             self.checkpoints.take_up()
         else:
@@ -103,7 +117,8 @@ class Training:
                 self._between_updates()  # what a run was stopped before
                 while not self._is_done():
                     self._epoch()
-                self._evaluate_if_due()  # a callback may have ended training after the last one
+                self._probe_if_due()  # a callback may have ended training after the last update
+                self._evaluate_if_due()
                 return
 
     def _epoch(self) -> None:
@@ -111,12 +126,12 @@ class Training:
         course = self.run.course
         if course.batch == 0:
             course.epoch_loss = Mean()
-        for batch in self.material.train.epoch(course.epoch, course.batch):
+        for batch in self.material.rest_of_epoch(course, lambda: self.run.look_back):
             self._learn(batch)
             self._between_updates()
             if self._is_done():
                 return
-        course.epoch, course.batch = course.epoch + 1, 0
+        course.end_epoch()
 
     def _is_done(self) -> bool:
         return self.run.course.step >= self.run.steps or self.early is not None
@@ -125,6 +140,7 @@ class Training:
         self.signals.obey()
         run, every = self.run, self.run.plan.checkpoint_every
         before = run.kept.step
+        self._probe_if_due()
         evaluated = self._evaluate_if_due()
         wanted = run.course.step % every == 0 if every else evaluated
         if run.course.step and (wanted or run.kept.step != before):  # the best one has a checkpoint, too
@@ -163,7 +179,7 @@ class Training:
 
         run.carried = result.state
         run.watch.add(found.norm)
-        course.count(result.targets, loss, found.clipped)
+        course.count(batch, loss, found.clipped)
         if run.averaged is not None:
             run.averaged.update(model.params)
         pace = self.pace
@@ -188,7 +204,37 @@ class Training:
             return ClipResult(global_norm(grads), clipped=False)
         return self.run.plan.clip.apply(grads)
 
-    # ------------------------------------------------------------ evaluations
+    # ------------------------------------------------------------ probes and evaluations
+
+    def _probe_if_due(self) -> None:
+        """Measure the gradient's flow at the end of each interval, and where training ends half of one or more later.
+
+        There is one before the first update, too, but in runs shorter than an interval. So probes never cost a larger share
+        of a run than one does of half an interval, except that Auto has its first one in any run.
+        """
+        run, course, every = self.run, self.run.course, self.run.course.probe_interval
+        if not every or course.probed == course.step:
+            return
+        planned = course.step % every == 0 and (
+            course.step > 0 or run.steps >= every or run.adapting is not None
+        )
+        ending = self._is_done() and 2 * (course.step - (course.probed or 0)) >= every
+        if not (planned or ending) or absurd_weights(run.model.params):  # of which updates will tell
+            return
+        flow = self.probe.measure(course.step)
+        if flow is None:
+            return
+        self.flow = flow
+        horizon, half_life = flow.horizon(), flow.half_life
+        course.probed, course.horizon, course.censored = course.step, int(horizon), horizon.censored
+        course.half_life = half_life if math.isfinite(half_life) else None
+        notice = None
+        # One that is made because training ends must leave no trace in a run that goes on after all.
+        if planned and run.adapting is not None:
+            notice = run.adapting.hear(flow.curve())
+        self.emit(Probed(course.step, flow.record(), run.chosen))
+        if notice is not None:
+            self.emit(Noticed(f"step {course.step:,}: {notice}"))
 
     def _evaluate_if_due(self) -> bool:
         """Evaluate at the end of each interval, and at the end of training."""

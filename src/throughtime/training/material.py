@@ -1,8 +1,10 @@
 """A corpus made ready to learn from: batches of its first part, and its last part to be scored."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from throughtime.data.batch import Batch
 from throughtime.data.corpus import Corpus, FileCorpus
 from throughtime.data.parts import split
 from throughtime.data.progress import OnProgress
@@ -11,6 +13,7 @@ from throughtime.data.streams import StreamBatches
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.tokens import Tokens
 from throughtime.machine.arrays import Array
+from throughtime.training.course import Course
 from throughtime.training.evaluate import ScoredText, require_ids, tokens_of
 from throughtime.training.plan import Plan
 
@@ -35,6 +38,23 @@ class Material:
     train: StreamBatches | SentenceBatches
     val: ScoredText | None
     record: dict[str, Any]
+
+    def rest_of_epoch(self, course: Course, look_back: Callable[[], int]) -> Iterator[Batch]:
+        """The batches of the present epoch from the next one on; each is to be taken account of before another is asked for.
+
+        Parameters
+        ----------
+        course : Course
+            Where the run stands.
+        look_back : callable
+            Asked at each batch: the steps that the one after it is to run again before its new ones.
+        """
+        train = self.train
+        if isinstance(train, SentenceBatches):
+            yield from train.epoch(course.epoch, course.batch)
+            return
+        while course.batch < len(train):
+            yield train.chunk(course.batch, course.begin, look_back())
 
 
 def prepare(
@@ -69,7 +89,6 @@ def prepare(
             part[: first.stop],
             plan.batch_size,
             plan.seq_len,
-            plan.look_back,
             name="the training part of the text",
         )
     scored = ScoredText(val, tokenizer) if len(val) else None

@@ -1,4 +1,4 @@
-"""The course of a run as records: lines of metrics.jsonl, or without a directory kept in memory."""
+"""The course of a run as records: lines of metrics.jsonl and flow.jsonl, or without a directory kept in memory."""
 
 import json
 import math
@@ -10,11 +10,21 @@ from types import TracebackType
 from typing import Any
 
 from throughtime.errors import RunError
-from throughtime.training.events import Evaluated, Event, Finished, IncidentMet, Record, Step, Stopped
+from throughtime.training.directory import FLOW, METRICS
+from throughtime.training.events import (
+    Evaluated,
+    Event,
+    Finished,
+    IncidentMet,
+    Probed,
+    Record,
+    Step,
+    Stopped,
+)
 
 
-class Metrics:
-    """Collects the records of a run.
+class Journal:
+    """Records, one after the other.
 
     Parameters
     ----------
@@ -32,27 +42,16 @@ class Metrics:
         self._path = path
         self._file = None if path is None else path.open("ab")
 
-    def __enter__(self) -> "Metrics":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Write no more."""
         if self._file is not None:
             with suppress(OSError):  # of a full disk, which has been told by then
                 self._file.close()
 
-    def __call__(self, event: Event) -> None:
-        """Take account of an event."""
-        match event:
-            case Step() | Evaluated() | IncidentMet() | Stopped():
-                record = event.record()
-            case Finished():  # its numbers can be had from the others
-                record = {"step": event.steps, "finished": event.early}
-            case _:
-                return
+    def write(self, record: Record) -> None:
+        """Put one record at the end."""
         if self._file is None:
-            self.records.append(record)
+            self.records.append(_finite(record))
             return
         with self._named():
             self._file.write((to_json(record) + "\n").encode())
@@ -86,8 +85,55 @@ class Metrics:
             raise type(error)(error.errno, error.strerror, str(self._path)) from error
 
 
+class Metrics:
+    """Collects the records of a run: what happened, and apart from it the longer ones of how the gradient flows.
+
+    Parameters
+    ----------
+    run : Path or None
+        The run directory; None keeps the records in memory.
+
+    Attributes
+    ----------
+    course, flow : Journal
+        Of metrics.jsonl and of flow.jsonl.
+    """
+
+    def __init__(self, run: Path | None) -> None:
+        self.course = Journal(None if run is None else run / METRICS)
+        self.flow = Journal(None if run is None else run / FLOW)
+
+    def __enter__(self) -> "Metrics":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.course.close()
+        self.flow.close()
+
+    def __call__(self, event: Event) -> None:
+        """Take account of an event."""
+        match event:
+            case Step() | Evaluated() | IncidentMet() | Stopped():
+                self.course.write(event.record())
+            case Finished():  # its numbers can be had from the others
+                self.course.write({"step": event.steps, "finished": event.early})
+            case Probed():
+                self.flow.write(event.record())
+
+    def mark(self) -> dict[str, int]:
+        """Where each journal ends now."""
+        return {"course": self.course.mark(), "flow": self.flow.mark()}
+
+    def cut(self, mark: dict[str, int]) -> None:
+        """Forget all that was written after a mark, in this process or an earlier one."""
+        self.course.cut(mark["course"])
+        self.flow.cut(mark["flow"])
+
+
 def read_metrics(path: Path) -> list[Record]:
-    """The records of a metrics.jsonl; a last line that a crash has cut short is left out.
+    """The records of a metrics.jsonl or a flow.jsonl; a last line that a crash has cut short is left out.
 
     Raises
     ------

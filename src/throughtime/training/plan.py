@@ -13,7 +13,7 @@ from throughtime.optim import Adam, Clip, Constant, Optimizer, Schedule
 from throughtime.training.evaluate import By, require_by
 from throughtime.training.events import Action
 from throughtime.training.records import clip_record, optimizer_record
-from throughtime.truncation import Chunk, Full, Truncation, require_truncation
+from throughtime.truncation import Auto, Chunk, Full, Truncation, require_training_truncation
 
 DEFAULT_SEQ_LEN, DEFAULT_EPOCHS = 50, 10
 # About so many evaluations a run, but never so often that they cost more than a tenth of it: going forward over a
@@ -44,7 +44,7 @@ class Plan:
     """
 
     optimizer: Optimizer
-    truncation: Truncation
+    truncation: Truncation | Auto
     clip: Clip | None
     schedule: Schedule
     by: By
@@ -55,6 +55,7 @@ class Plan:
     val_fraction: float
     eval_every: int | None
     patience: int | None
+    flow_every: int | None
     average: int | None
     omega: float
     reduction: str
@@ -69,7 +70,7 @@ class Plan:
         cls,
         *,
         optimizer: Optimizer | None,
-        truncation: Truncation | None,
+        truncation: Truncation | Auto | None,
         schedule: Schedule | None,
         **others: Any,
     ) -> "Plan":
@@ -78,7 +79,7 @@ class Plan:
         if others["seq_len"] is not None:
             require_count("seq_len", others["seq_len"])
         if truncation is not None:
-            require_truncation(truncation)
+            require_training_truncation(truncation)
         if others["epochs"] is None and others["max_steps"] is None:
             others["epochs"] = DEFAULT_EPOCHS
         truncation, others["seq_len"] = _reach(truncation, others["seq_len"], others["by"])
@@ -115,6 +116,18 @@ class Plan:
         for name in ("epochs", "max_steps", "eval_every", "checkpoint_every", "patience", "average"):
             if getattr(self, name) is not None:
                 require_count(name, getattr(self, name))
+        every = self.flow_every
+        if every is not None and (
+            isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 0
+        ):
+            raise ArgumentError(
+                f"flow_every={every!r} found; expected None or an int of at least 0. Pass flow_every=0 for no probes."
+            )
+        if every == 0 and isinstance(self.truncation, Auto):
+            raise ArgumentError(
+                f"flow_every=0 found with {self.truncation!r}; expected at least 1, or None, as what it chooses comes from "
+                "probes. Leave flow_every out."
+            )
         if self.threads > self.batch_size:
             raise ArgumentError(
                 f"threads={self.threads} found with batch_size={self.batch_size}; expected no more threads than there are "
@@ -135,7 +148,7 @@ class Plan:
 
     @property
     def look_back(self) -> int:
-        """Steps before the new ones that an update runs again."""
+        """Steps before the new ones that an update runs again; under Auto that changes, and 0 are sure."""
         if self.by == "stream" and isinstance(self.truncation, Chunk):
             return self.truncation.k2 - self.truncation.k1
         return 0
@@ -143,7 +156,9 @@ class Plan:
     @property
     def within_update(self) -> Truncation:
         """The truncation of one update's steps: a stream's chunks have become its updates."""
-        return Full() if self.by == "stream" and isinstance(self.truncation, Chunk) else self.truncation
+        if isinstance(self.truncation, Auto) or (self.by == "stream" and isinstance(self.truncation, Chunk)):
+            return Full()
+        return self.truncation
 
     def steps(self, steps_per_epoch: int) -> int:
         """How many updates are planned."""
@@ -185,13 +200,20 @@ def _require_number(name: str, value: Any, expected: str) -> None:
         raise ArgumentError(f"{name} {value!r} found; expected a number {expected}.")
 
 
-def _reach(truncation: Truncation | None, seq_len: int | None, by: By) -> tuple[Truncation, int | None]:
+def _reach(
+    truncation: Truncation | Auto | None, seq_len: int | None, by: By
+) -> tuple[Truncation | Auto, int | None]:
     """How far the gradient goes back, and how many new steps an update sees."""
     if by == "sentence":
         if seq_len is not None:
             raise ArgumentError(
                 f"seq_len={seq_len} found with by='sentence'; expected none, as each sentence is taken whole. "
                 "Leave it out, or limit the gradient with truncation=Chunk(k)."
+            )
+        if isinstance(truncation, Auto):
+            raise ArgumentError(
+                f"{truncation!r} found with by='sentence'; expected it by stream only, as a sentence has no past to look back "
+                "over. Use Full(), or by='stream'."
             )
         return truncation or Full(), None
     if isinstance(truncation, Chunk):

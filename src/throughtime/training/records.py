@@ -19,7 +19,7 @@ from throughtime.optim import (
     Schedule,
     schedule_from_spec,
 )
-from throughtime.truncation import Truncation, parse_truncation
+from throughtime.truncation import Auto, Truncation, parse_truncation
 
 _OPTIMIZERS = {kind.name: kind for kind in (SGD, Momentum, RMSprop, Adam, AdamW)}
 _CLIPS: dict[str, tuple[type[Clip], str]] = {
@@ -73,7 +73,7 @@ def schedule_of(spec: str) -> Schedule:
         return schedule_from_spec(spec)
 
 
-def truncation_of(spec: str) -> Truncation:
+def truncation_of(spec: str) -> Truncation | Auto:
     """The truncation of its spelling."""
     with _known("truncation", spec):
         return parse_truncation(spec)

@@ -77,6 +77,9 @@ class Response:
         if wrong is None:
             assert norm is not None
             wrong = jump(norm, run.watch.usual)
+        if action == "skip":
+            course.skip(batch)
+            run.carried = None  # what it has become is as bad as what it led to
         self._act(step, wrong, action, fault, path)
         return action == "recorded"
 
@@ -101,12 +104,6 @@ class Response:
         line = report(step, wrong, run.plan, run.plan.optimizer.lr, course.last, kept, fault, path)
         if action == "rollback":
             self._checkpoints.roll_back()
-        if action == "skip":
-            course.step += 1
-            course.batch += 1
-            course.skipped += 1
-            course.skipped_in_a_row += 1
-            run.carried = None  # what it has become is as bad as what it led to
         self._emit(IncidentMet(step, line, action, path))
         if ends:
             self._emit(Stopped(course.step, line, True, run.path))

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from throughtime.cells.cell import Cell
-from throughtime.data.cache import open_tokens
-from throughtime.data.corpus import Corpus, builtin, read
+from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
-from throughtime.data.tokens import Tokens
-from throughtime.errors import RunError
 from throughtime.training.directory import TOKENIZER, load_config
 from throughtime.training.events import Listener
 from throughtime.training.fit import fit
+from throughtime.training.own_text import corpus_of
 from throughtime.training.records import clip_of, optimizer_of, schedule_of, truncation_of
 from throughtime.training.run import Run, model_of
 from throughtime.truncation import Chunk
@@ -44,7 +42,7 @@ def resume(
         As `fit` has them.
     **changed
         Arguments of `fit` to be other than they were: epochs, max_steps, patience, threads, checkpoint_every,
-        keep_checkpoints or on_incident. None stands for what it was.
+        keep_checkpoints, on_incident or, but under Auto, flow_every. None stands for what it was.
 
     Raises
     ------
@@ -68,21 +66,5 @@ def resume(
     if isinstance(settings["truncation"], Chunk):
         del settings["seq_len"]  # the truncation sets it
     if corpus is None:
-        corpus = _corpus_of(path, config["corpus"])
+        corpus = corpus_of(path, config["corpus"])
     return fit(model, corpus, tokenizer=tokenizer, out=path, resume=True, callbacks=callbacks, **settings)
-
-
-def _corpus_of(path: Path, record: dict[str, Any]) -> Corpus | Tokens:
-    """The text of a run: its tokens, where they were kept, or its files, read again."""
-    kept = None if record["tokens_key"] is None else open_tokens(record["tokens_key"])
-    if kept is not None:
-        return kept
-    if record["files"] is not None:
-        return read(record["files"])
-    topics = builtin()
-    if topics.sha256 == record["sha256"]:
-        return topics
-    raise RunError(
-        f"{path} was trained on {record['name']}, which cannot be read again; expected the same text. "
-        "Give it once more, from Python as resume(path, corpus)."
-    )

@@ -5,10 +5,19 @@ import math
 from rich.filesize import decimal
 
 from throughtime.data.progress import Progress
-from throughtime.training.events import Evaluated, Event, Finished, IncidentMet, Started, Step
+from throughtime.training.events import Evaluated, Event, Finished, IncidentMet, Probed, Started, Step
 
-COLUMNS = ("step", 15), ("loss", 9), ("validation", 12), ("gradient", 11), ("tokens", 11), ("time", 11)
-WIDTH = sum(width for _, width in COLUMNS)
+_COLUMNS = {
+    "step": 13,
+    "loss": 8,
+    "validation": 12,
+    "gradient": 11,
+    "horizon": 9,
+    "reach": 7,  # under Auto alone
+    "tokens": 10,
+    "time": 9,
+}
+WIDTH = sum(_COLUMNS.values()) - _COLUMNS["reach"]
 PREPARING = "preparing; after an installation the kernels compile once, some 20 seconds"
 
 _WHAT_FOLLOWS = {
@@ -24,6 +33,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.step: Step | None = None
+        self.probed: Probed | None = None
         self._started: Started | None = None
         self._evaluated: Evaluated | None = None
         self._loss = 0.0  # averaged over some twenty batches, each of which differs
@@ -40,34 +50,52 @@ class Rows:
                 self.step = event
             case Evaluated():
                 self._evaluated = event
+            case Probed():
+                self.probed = event
 
     def header(self) -> tuple[str, str]:
         """Two lines: what the columns are, and their units."""
         started = self._started
         bits = started is None or started.bits
-        steps = "" if started is None else f"of {started.steps:,}"
-        units = (steps, "nats", "bits/char" if bits else "perplexity", "norm", "a second", "left")
-        return _line([name for name, _ in COLUMNS]), _line(units)
+        units = {
+            "step": "" if started is None else f"of {started.steps:,}",
+            "loss": "nats",
+            "validation": "bits/char" if bits else "perplexity",
+            "gradient": "norm",
+            "horizon": "lags",
+            "reach": "lags",
+            "tokens": "a second",
+            "time": "left",
+        }
+        return self._line({name: name for name in units}), self._line(units)
 
     def row(self) -> str:
         """The present numbers."""
-        step, found = self.step, self._evaluated
+        step, found, probed = self.step, self._evaluated, self.probed
         if step is None:
             return ""
         validation = "-"
         if found is not None:
             bits = found.bits_per_char
             validation = f"{found.perplexity:.4g}" if bits is None else f"{bits:.3f}"
-        gradient = f"{step.grad_norm:.3g}" + (" >" if step.clipped else "")
-        return _line(
-            [
-                f"{step.step:,}",
-                f"{self._loss:.3f}",
-                validation,
-                gradient,
-                pace(step.tokens_per_second),
-                clock(step.seconds_left),
-            ]
+        truncation = None if probed is None else probed.truncation
+        return self._line(
+            {
+                "step": f"{step.step:,}",
+                "loss": f"{self._loss:.3f}",
+                "validation": validation,
+                "gradient": f"{step.grad_norm:.3g}" + (" >" if step.clipped else ""),
+                "horizon": "-" if probed is None else horizon(probed.horizon, probed.censored),
+                "reach": "-" if truncation is None else f"{truncation['K']:,}",
+                "tokens": pace(step.tokens_per_second),
+                "time": clock(step.seconds_left),
+            }
+        )
+
+    def _line(self, entries: dict[str, str]) -> str:
+        adaptive = self._started is not None and self._started.adaptive
+        return "".join(
+            entry.rjust(_COLUMNS[name]) for name, entry in entries.items() if adaptive or name != "reach"
         )
 
 
@@ -86,7 +114,11 @@ def conclusion(event: Finished) -> list[str]:
     """Lines on how it ended, where there is something to say."""
     early = [f"ended early: {event.early}"] if event.early else []
     clipped = [f"clipped {event.clipped_share:.1%} of the updates"] if event.clipped_share else []
-    return early + clipped
+    reach = []
+    if event.horizon is not None:
+        least = "at least " if event.censored else ""
+        reach = [f"the gradient's horizon, which 99% of it lies within, is {least}{event.horizon:,} lags"]
+    return early + clipped + reach
 
 
 def incident(event: IncidentMet) -> str:
@@ -111,6 +143,17 @@ def pace(tokens_per_second: float) -> str:
     return "-" if math.isnan(tokens_per_second) else f"{tokens_per_second:,.0f}"
 
 
+def horizon(lags: int, censored: bool) -> str:
+    """A horizon, or its lower bound.
+
+    Examples
+    --------
+    >>> horizon(37, False), horizon(100, True)
+    ('37', '>=100')
+    """
+    return f">={lags:,}" if censored else f"{lags:,}"
+
+
 def clock(seconds: float) -> str:
     """Seconds as m:ss, or h:mm:ss; - where they are not known: NaN.
 
@@ -124,7 +167,3 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _line(entries: "list[str] | tuple[str, ...]") -> str:
-    return "".join(entry.rjust(width) for entry, (_, width) in zip(entries, COLUMNS, strict=True))

@@ -9,7 +9,7 @@ from throughtime.cells.cell import Cell
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.errors import InputError, RunError
 from throughtime.networks.language_model import LanguageModel
-from throughtime.training.directory import CONFIG, METRICS, TOKENIZER, WEIGHTS, load_config
+from throughtime.training.directory import CONFIG, FLOW, METRICS, TOKENIZER, WEIGHTS, load_config
 from throughtime.training.evaluate import By
 from throughtime.training.events import Finished, Record
 from throughtime.training.metrics import read_metrics
@@ -42,6 +42,7 @@ class Run:
     tokenizer: Tokenizer | None
     finished: Finished | None = None
     _history: list[Record] | None = field(default=None, repr=False)
+    _flow_history: list[Record] | None = field(default=None, repr=False)
 
     @property
     def by(self) -> By:
@@ -54,6 +55,13 @@ class Run:
         if self._history is None:
             self._history = [] if self.path is None else read_metrics(self.path / METRICS)
         return self._history
+
+    @property
+    def flow_history(self) -> list[Record]:
+        """The records of flow.jsonl, one for each probe: its `step`, and what `GradientFlow.record` tells."""
+        if self._flow_history is None:
+            self._flow_history = [] if self.path is None else read_metrics(self.path / FLOW)
+        return self._flow_history
 
     def require_tokenizer(self) -> Tokenizer:
         """The tokenizer, or a RunError if the run has none."""

@@ -12,6 +12,7 @@ from throughtime.machine.arrays import Array
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.layer import State
 from throughtime.optim import AveragedWeights, NonMonotone
+from throughtime.training.adapting import Adapting
 from throughtime.training.checkpoint import Snapshot
 from throughtime.training.continuing import settled
 from throughtime.training.course import Course
@@ -21,6 +22,8 @@ from throughtime.training.material import Material
 from throughtime.training.metrics import Metrics
 from throughtime.training.norm_watch import NormWatch
 from throughtime.training.plan import Plan
+from throughtime.training.probe_cost import affordable_interval
+from throughtime.truncation import Auto
 
 
 class RunState:
@@ -46,6 +49,8 @@ class RunState:
     averaged : AveragedWeights or None
         Once `trigger` has begun with them.
     watch : NormWatch
+    adapting : Adapting or None
+        What chooses the truncation, under Auto.
     """
 
     def __init__(
@@ -64,7 +69,15 @@ class RunState:
         self.validates = material.val is not None
         self.base_lr = plan.optimizer.lr
         val_tokens = material.val.tokens if material.val else 0
-        self.course = Course(plan.interval(self.steps_per_epoch, material.train.tokens, val_tokens))
+        probe_interval = plan.flow_every
+        if probe_interval is None:
+            probe_interval = affordable_interval(model, material.train, plan, self.steps)
+        self.course = Course(
+            plan.interval(self.steps_per_epoch, material.train.tokens, val_tokens), probe_interval
+        )
+        self.adapting: Adapting | None = None
+        if isinstance(plan.truncation, Auto) and plan.seq_len:
+            self.adapting = Adapting(plan.truncation, plan.seq_len)
         self.carried: State | None = None
         self.kept = Kept(model, path)
         self.trigger = None if plan.average is None else NonMonotone(plan.average)
@@ -77,6 +90,17 @@ class RunState:
         """The learning rate of the next update."""
         factor = self.plan.schedule.factor(self.course.step, self.steps, self.steps_per_epoch)
         return self.base_lr * factor * 0.5**self.course.rollbacks
+
+    @property
+    def look_back(self) -> int:
+        """The steps before its new ones that the batch after the next one is to run again."""
+        return self.plan.look_back if self.adapting is None else self.adapting.look_back
+
+    @property
+    def chosen(self) -> dict[str, Any] | None:
+        """Under Auto the truncation that it has chosen, fit for JSON."""
+        choice = None if self.adapting is None else self.adapting.choice
+        return None if choice is None else choice.record()
 
     @property
     def seconds(self) -> float:
@@ -132,6 +156,7 @@ class RunState:
                 "clip": {} if plan.clip is None else plan.clip.state,
                 "trigger": None if self.trigger is None else self.trigger.state,
                 "norms": self.watch.state,
+                "truncation": None if self.adapting is None else self.adapting.state,
                 "random": self.model.layers.stack.dropout.rng.bit_generator.state,
                 "metrics": self.metrics.mark(),
             },
@@ -154,6 +179,8 @@ class RunState:
             self.averaged.load(averaged)
         self.course = Course.read(about["course"])
         self.course.interval = plan.eval_every or self.course.interval
+        if plan.flow_every is not None:
+            self.course.probe_interval = plan.flow_every
         self._since = time.perf_counter()
         plan.schedule.load(about["schedule"])
         if plan.clip is not None:
@@ -161,5 +188,7 @@ class RunState:
         if self.trigger is not None:
             self.trigger.load(about["trigger"])
         self.watch.load(about["norms"])
+        if self.adapting is not None:
+            self.adapting.load(about["truncation"])
         self.model.layers.stack.dropout.rng = recorded_generator(about["random"])
         self.metrics.cut(about["metrics"])

@@ -21,6 +21,7 @@ def introduction(run: RunState, material: Material, resumed_step: int) -> Starte
         run.steps_per_epoch,
         val is not None and val.characters is not None,
         resumed_step,
+        run.adapting is not None,
     )
 
 
@@ -39,6 +40,9 @@ def conclusion(run: RunState, tokens_per_second: float, early: str | None, resum
         run.seconds,
         tokens_per_second,
         course.clipped / course.step if course.step else 0.0,
+        course.horizon,
+        course.censored,
+        course.half_life,
         early,
         resumed_step,
         run.path,
