@@ -1,4 +1,4 @@
-"""Time every workload beside PyTorch: `python -m benchmarks [W1 W2 ...] [--rounds N]`.
+"""Time every workload and profile beside PyTorch: `python -m benchmarks [W1 W2 P-lstm ...] [--rounds N]`.
 
 Each peer runs in a process of its own, one thread, the peers in turn; medians over the rounds, and the ratio pair by
 pair, so that a comparison holds when the machine's speed drifts.
@@ -12,17 +12,40 @@ import platform
 import statistics
 import subprocess
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
+from benchmarks.profile_task import CELLS
 from benchmarks.workloads import WORKLOADS
 
-PEERS = ("throughtime", "torch")
+OURS = "throughtime"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-def measure(peer: str, name: str) -> float:
-    """Median milliseconds of a step, in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.time_step", peer, name]
+class Task(NamedTuple):
+    """What is timed: `python -m module PEER name`, for us and each of the others."""
+
+    meaning: str
+    module: str
+    name: str
+    others: tuple[str, ...]
+
+
+TASKS = {
+    **{
+        name: Task(work.meaning, "benchmarks.time_step", name, ("torch",)) for name, work in WORKLOADS.items()
+    },
+    **{
+        f"P-{cell}": Task(
+            f"{cell}, its profile", "benchmarks.time_profile", cell, ("torch-each", "torch-batched")
+        )
+        for cell in CELLS
+    },
+}
+
+
+def measure(task: Task, peer: str) -> float:
+    """Median milliseconds, in a fresh process."""
+    command = [sys.executable, "-m", task.module, peer, task.name]
     done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
@@ -30,19 +53,19 @@ def measure(peer: str, name: str) -> float:
     return milliseconds
 
 
-def compare(name: str, rounds: int) -> dict[str, Any]:
-    """Both peers in turn, `rounds` times."""
-    times: dict[str, list[float]] = {peer: [] for peer in PEERS}
+def compare(task: Task, rounds: int) -> dict[str, Any]:
+    """All peers in turn, `rounds` times."""
+    times: dict[str, list[float]] = {peer: [] for peer in (OURS, *task.others)}
     for _ in range(rounds):
-        for peer in PEERS:
-            times[peer].append(measure(peer, name))
-    ours, theirs = (times[peer] for peer in PEERS)
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+        for peer, found in times.items():
+            found.append(measure(task, peer))
+    ratios = {
+        peer: [theirs / ours for ours, theirs in zip(times[OURS], times[peer], strict=True)]
+        for peer in task.others
+    }
     return {
-        "workload": name,
-        "meaning": WORKLOADS[name].meaning,
-        **{f"{peer}_ms": statistics.median(times[peer]) for peer in PEERS},
-        "ratio": statistics.median(ratios),
+        "milliseconds": {peer: statistics.median(found) for peer, found in times.items()},
+        "ratio": {peer: statistics.median(found) for peer, found in ratios.items()},
         "ratios": ratios,
     }
 
@@ -50,20 +73,24 @@ def compare(name: str, rounds: int) -> dict[str, Any]:
 def main() -> None:
     """Print a table, and one JSON object after it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("workloads", nargs="*", default=list(WORKLOADS), help=", ".join(WORKLOADS))
+    parser.add_argument(
+        "tasks", nargs="*", choices=[*TASKS, []], default=list(TASKS), metavar="NAME", help=", ".join(TASKS)
+    )
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     rows = []
-    print(f"{'':3} {'':34} {'throughtime':>12} {'PyTorch':>9}   faster by")
-    for name in options.workloads:
-        row = compare(name, options.rounds)
+    for name in options.tasks:
+        task = TASKS[name]
+        row = {"name": name, "meaning": task.meaning, **compare(task, options.rounds)}
         rows.append(row)
-        span = f"{min(row['ratios']):.2f} to {max(row['ratios']):.2f}"
-        print(
-            f"{name:3} {row['meaning']:34} {row['throughtime_ms']:9.2f} ms {row['torch_ms']:6.2f} ms"
-            f"   {row['ratio']:.2f} ({span})",
-            flush=True,
-        )
+        print(f"{name:6} {task.meaning:34} {row['milliseconds'][OURS]:9.2f} ms", end="")
+        for peer in task.others:
+            span = f"{min(row['ratios'][peer]):.2f} to {max(row['ratios'][peer]):.2f}"
+            print(
+                f"   {peer} {row['milliseconds'][peer]:.2f} ms, {row['ratio'][peer]:.2f} times as long ({span})",
+                end="",
+            )
+        print(flush=True)
     versions = {
         package: importlib.metadata.version(package) for package in ("throughtime", "torch", "numpy", "numba")
     }

@@ -41,6 +41,7 @@ WORKLOADS = {
     "W1": Workload("the article's model", "rnn", 100, 1, 20, vocab_size=8000, bias=False),
     "W2": Workload("character LSTM", "lstm", 128, 50, 50, vocab_size=65, embedding_size=128),
     "W3": Workload("small GRU", "gru", 32, 32, 100, input_size=8, output_size=1, loss="squared"),
+    "W4": Workload("word LSTM, 10,000 words", "lstm", 200, 20, 35, vocab_size=10000, embedding_size=200),
     "W6": Workload(
         "tanh RNN, loss at the last step", "rnn", 256, 16, 200, input_size=8, output_size=10, at="last"
     ),

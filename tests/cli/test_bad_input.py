@@ -74,7 +74,7 @@ SETTINGS = [
     (["--truncation", "window:-1"], "--truncation window:-1 found; expected full, window:K with K of at least 0"),
     (["--truncation", "chunk:0"], "--truncation chunk:0 found; expected full, window:K with K of at least 0, chunk:K with K of at least 1"),
     (["--truncation", "window"], "--truncation window found; expected full, window:K"),
-    (["--truncation", "auto:0.1"], "--truncation auto:0.1 found; expected full, window:K"),
+    (["--truncation", "auto:0"], "--truncation auto:0 found; expected full, window:K"),
     (["--vocab-size", "0"], "--vocab-size is 0; expected a whole number of at least 4"),
     (["--hidden-size", "0"], "--hidden-size is 0; expected a whole number of at least 1. See throughtime train --help."),
     (["--num-layers", "-2"], "--num-layers is -2; expected a whole number of at least 1. See throughtime train --help."),

@@ -37,6 +37,14 @@ VERBS = {
         "Let a trained model write, token by token.",
     ),
     "eval": ("throughtime.cli.eval:evaluate", "Score a trained model on a text: its loss and perplexity."),
+    "flow": (
+        "throughtime.cli.flow:flow",
+        "Measure how far a trained model's gradient reaches back in time, and say what to do about it.",
+    ),
+    "compare": (
+        "throughtime.cli.compare:compare",
+        "Train variants of one setting on the same text, and compare how far their gradients reach.",
+    ),
     "runs": (
         "throughtime.cli.runs:runs",
         "List the runs in a directory: what each is, how far it came, how good it is.",
@@ -59,6 +67,14 @@ EXAMPLES = {
     "train": (
         "throughtime train book.txt --cell gru --num-layers 2 --dropout 0.2",
         "throughtime train texts/ --unit bpe --optimizer adamw --clip-norm 1",
+    ),
+    "flow": (
+        "throughtime flow runs/mine",
+        "throughtime flow runs/mine other.txt --max-lag 300 --html flow.html",
+    ),
+    "compare": (
+        "throughtime compare book.txt --hidden-size 100 --max-steps 2000",
+        'throughtime compare book.txt --variant tanh --variant "gru: --cell gru"',
     ),
 }
 DONE, FAILED, BAD_INPUT, BROKEN_PIPE = 0, 1, 2, 141

@@ -1,0 +1,21 @@
+"""The profile from every origin in throughtime."""
+
+from collections.abc import Callable
+
+import throughtime as tt
+from benchmarks.profile_task import T, data, make_layer
+from throughtime.machine.arrays import Array
+from throughtime.machine.buffers import Buffers
+
+
+def make_profile(cell: str) -> Callable[[], Array]:
+    """A function that measures phi at every lag."""
+    layer = make_layer(cell)
+    inputs, dy = data()
+    buffers = Buffers()
+
+    def profile() -> Array:
+        phi: Array = tt.gradient_flow(layer, inputs, dy, T - 1, buffers=buffers).norms["h"][0]
+        return phi
+
+    return profile

@@ -1,0 +1,65 @@
+"""The training of one variant: all that another process, or another machine, has to call."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from throughtime.compare.course import read_course
+from throughtime.compare.outcome import Outcome
+from throughtime.compare.variant import Variant
+from throughtime.data.corpus import Corpus
+from throughtime.data.tokenizer import Tokenizer
+from throughtime.errors import DivergedError
+from throughtime.training.directory import CONFIG
+from throughtime.training.events import Listener
+from throughtime.training.fit import fit
+
+
+def train_variant(
+    variant: Variant,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    path: Path,
+    callbacks: Iterable[Listener] = (),
+) -> Outcome:
+    """Train a variant in a run directory of its own; one that was stopped there goes on.
+
+    Parameters
+    ----------
+    variant : Variant
+    corpus : Corpus
+    tokenizer : Tokenizer
+    path : Path
+        The run directory.
+    callbacks : iterable of callable
+        As `fit` has them.
+
+    Returns
+    -------
+    Outcome
+        Also of a variant that diverges: that is what came of it.
+
+    Raises
+    ------
+    InputError, Interrupted
+        As `fit` raises them.
+    """
+    model = variant.make_model(tokenizer.vocab_size)
+    begun = (path / CONFIG).exists()
+    start = time.perf_counter()
+    stopped = None
+    try:
+        run = fit(
+            model,
+            corpus,
+            tokenizer=tokenizer,
+            out=path,
+            resume=begun,
+            callbacks=callbacks,
+            **variant.arguments,
+        )
+        assert run.finished is not None
+        seconds = run.finished.seconds
+    except DivergedError as error:
+        seconds, stopped = time.perf_counter() - start, str(error)
+    return Outcome.of(variant.name, model.num_params, read_course(path), seconds, stopped)
