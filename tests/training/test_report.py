@@ -1,0 +1,122 @@
+"""report.html of a run: written at its end, from its own records, and no reason to lose a run."""
+
+import html
+import json
+
+import pytest
+from tests.training.conftest import TEXT, small_model
+
+import throughtime as tt
+from throughtime.training.diagnosis import training_facts
+from throughtime.training.events import Noticed, Step
+from throughtime.training.report import write_report
+
+TOKENIZER = tt.Tokenizer.train(TEXT)
+
+
+def train(out, **how):
+    settings = {"optimizer": tt.Adam(0.01), "batch_size": 4, "seq_len": 10, "max_steps": 12, **how}
+    return tt.fit(small_model(TOKENIZER), TEXT * 4, tokenizer=TOKENIZER, out=out, **settings)
+
+
+def page_of(place):
+    return html.unescape((place / "report.html").read_text(encoding="utf-8"))
+
+
+def test_a_run_ends_with_its_report(tmp_path):
+    run = train(tmp_path / "run", flow_every=3, clip=tt.ClipNorm(0.5))
+    page = page_of(run.path)
+    last = run.flow_history[-1]
+    assert f"{'at least ' if last['censored'] else ''}{last['horizon']} lags" in page
+    for said in (
+        "12 updates",
+        "chunk:10",
+        "adam, learning rate 0.01",
+        "norm at 0.5",
+        "1 layer of",
+        "Learning curve",
+    ):
+        assert said in page
+    # The same page later, but for what was made of the last measurement then.
+    assert page_of(write_report(tt.load(run.path), tmp_path / "report.html").parent).count(
+        "<svg"
+    ) == page.count("<svg")
+
+
+def test_the_findings_are_those_of_the_last_probe(tmp_path):
+    model = tt.LanguageModel(TOKENIZER.vocab_size, 8, "rnn", nonlinearity="sigmoid", seed=0)
+    tt.fit(
+        model, TEXT * 8, tokenizer=TOKENIZER, out=tmp_path / "run", max_steps=12, batch_size=4, flow_every=6
+    )
+    page = page_of(tmp_path / "run")
+    assert "Vanishing" in page
+    assert "the sigmoid's slope is at most 1/4" in page
+
+
+def test_without_probes_a_report_has_the_course_of_training(tmp_path):
+    page = page_of(train(tmp_path / "run", flow_every=0).path)
+    assert "The gradient's way back was not measured" in page
+    assert "Learning curve" in page
+    assert "Horizon" not in page.split("The words")[0]
+
+
+def test_a_run_that_is_taken_up_and_measures_nothing_more_claims_no_health(tmp_path):
+    train(tmp_path / "run", flow_every=12)
+    run = tt.resume(tmp_path / "run", TEXT * 4, max_steps=13)
+    page = page_of(run.path)
+    assert "Nobody has looked yet" in page
+    assert "13 updates" in page
+
+
+def test_stopped_and_diverged_runs_have_a_report(tmp_path):
+    def stop(event):
+        if isinstance(event, Step) and event.step == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", flow_every=3, callbacks=stop)
+    assert "7 updates" in page_of(tmp_path / "stopped")
+    with pytest.raises(tt.DivergedError):
+        train(tmp_path / "diverged", optimizer=tt.SGD(1e20))
+    assert "an update went wrong" in page_of(tmp_path / "diverged")
+
+
+def test_a_report_that_cannot_be_written_is_told_and_the_run_is_whole(tmp_path):
+    events = []
+
+    def hear(event):
+        events.append(event)
+        if isinstance(event, Step) and event.step == 1:
+            (tmp_path / "run" / "report.html").mkdir()
+
+    run = train(tmp_path / "run", callbacks=hear)
+    (told,) = (event.line for event in events if isinstance(event, Noticed))
+    assert "report.html could not be written" in told
+    assert "\n" not in told
+    assert f"throughtime flow {tmp_path / 'run'} --html PATH" in told
+    assert run.finished.steps == 12
+    tt.load(tmp_path / "run")
+
+
+def test_a_run_in_memory_writes_no_report_unless_it_is_told_where(tmp_path):
+    run = train(None, flow_every=4)
+    with pytest.raises(tt.ArgumentError, match="Name the file to write"):
+        write_report(run)
+    assert write_report(run, tmp_path / "a.html") == tmp_path / "a.html"
+    assert "Learning curve" in (tmp_path / "a.html").read_text()
+
+
+def test_the_report_marks_how_far_training_reaches(tmp_path):
+    run = train(tmp_path / "run", truncation=tt.Auto(0.1), flow_every=4)
+    page = page_of(run.path)
+    assert f"training reaches {training_facts(run).longest}" in page
+    assert "the truncation that training chose for itself" in page
+
+
+def test_a_name_cannot_become_markup(tmp_path):
+    out = tmp_path / "<b>&run"
+    train(out, flow_every=6)
+    text = (out / "report.html").read_text()
+    assert "<b>&run" not in text
+    assert "&lt;b&gt;&amp;run" in text
+    assert json.loads((out / "config.json").read_text())["corpus"]["name"] == "the text"
