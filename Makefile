@@ -34,6 +34,7 @@ demo: $(READY)-run ## train on the help texts of Python itself, then let the mod
 	echo; \
 	echo "The run lies in $$run. Try next:"; \
 	echo "  $(BIN)/throughtime generate $$run --prompt 'class ' --temperature 0.5"; \
+	echo "  $(BIN)/throughtime flow $$run"; \
 	echo "  $(BIN)/throughtime train my.txt --out runs/mine"; \
 	echo "  $(BIN)/throughtime article"
 

@@ -18,9 +18,10 @@ def configuration(path) -> dict:
 def test_train_leaves_a_run_and_says_what_to_try_next(cli, corpus, tmp_path):
     result = cli("train", corpus, "--epochs", 1, *SMALL)
     assert result.code == 0
-    assert "The run lies in runs/text-lstm. Try next:" in result.out
+    assert "The run lies in runs/text-lstm; its report.html shows how it went. Try next:" in result.out
     assert "throughtime generate runs/text-lstm" in result.out
     assert "throughtime eval runs/text-lstm FILE" in result.out
+    assert "throughtime flow runs/text-lstm" in result.out
     assert "bits per character" in result.out
     assert "validation" in result.err
     files = {file.name for file in (tmp_path / "runs" / "text-lstm").iterdir()}

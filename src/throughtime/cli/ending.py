@@ -29,9 +29,10 @@ def say_what_next(run: "Run") -> None:
         )
         print(f"Validation: {score}, at step {finished.best_step:,}, whose weights are kept.")
     shown = shlex.quote(str(run.path))
-    print(f"The run lies in {shown}. Try next:")
+    print(f"The run lies in {shown}; its report.html shows how it went. Try next:")
     print(f"  {program()} generate {shown} --length 500 --temperature 0.7")
     print(f"  {program()} eval {shown} FILE")
+    print(f"  {program()} flow {shown}")
 
 
 def _nothing_to_do(run: "Run") -> str:
