@@ -36,7 +36,7 @@ def describe(found: "Diagnosis", run: "Run") -> Iterator[str]:
 def tell_findings(found: "Diagnosis") -> Iterator[str]:
     """The findings, each with its command."""
     if not found.findings:
-        yield "Nothing stands out: the gradient reaches as far as training lets it."
+        yield "Nothing stands out: no illness that throughtime knows of was found."
     for number, finding in enumerate(found.findings):
         if number:
             yield ""
