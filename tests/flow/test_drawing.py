@@ -3,6 +3,7 @@
 import math
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import pytest
 
@@ -107,7 +108,8 @@ def test_ticks_stand_where_their_labels_say_and_hold_all_values(low, high, log):
     scale = Scale(Axis("y", log=log), [low, high])
     places = [place for place, _ in scale.ticks]
     assert places == sorted(places)
-    assert (places[0], places[-1]) == (0, 1)
+    assert len(places) > 1
+    assert 0 <= places[0] <= places[-1] <= 1
     assert 0 <= scale.place(low) < scale.place(high) <= 1
     for place, label in scale.ticks:
         if re.fullmatch(r"[\d.,]+", label):
@@ -152,3 +154,33 @@ def test_a_label_that_is_too_long_is_cut_and_whole_at_the_pointer():
     said = next(each for each in parsed(svg).iter("text") if each.find("title") is not None)
     assert said.find("title").text == name
     assert said.find("title").tail == "x" * 41 + "…"
+
+
+def test_an_axis_of_whole_numbers_has_no_ticks_between():
+    assert [label for _, label in Scale(Axis("x", tight=True, whole=True), [0, 2]).ticks] == ["0", "1", "2"]
+    assert "0.5" in [label for _, label in Scale(Axis("x", tight=True), [0, 2]).ticks]
+
+
+def test_a_log_axis_wastes_no_room_on_its_way_to_the_next_tick():
+    scale = Scale(Axis("y", log=True), [1e-11, 5.0])
+    assert scale.place(10.0) == 1
+    assert scale.place(1e-11) == 0
+
+
+def test_points_do_not_run_into_one_another():
+    svg = lines([Series("a", range(1000), [1.0] * 1000, kind="points")], Axis("x"), Axis("y"), **NAMED)
+    (path,) = paths(svg, "tt-fill")
+    places = [float(x) for x in re.findall(r"M([-\d.]+) ", path)]
+    assert len(places) == pytest.approx(PLOT / 12, abs=2)
+    assert min(b - a for a, b in pairwise(places)) >= 11.9
+
+
+def test_a_mark_s_label_stays_inside():
+    marks = [Mark(2, "left"), Mark(9, "a long label")]
+    svg = lines([Series("a", [0, 10], [0, 1])], Axis("x"), Axis("y"), marks=marks, **NAMED)
+    anchors = {
+        "".join(each.itertext()): each.get("text-anchor")
+        for each in parsed(svg).iter("text")
+        if "tt-halo" in each.get("class")
+    }
+    assert anchors == {"left": "start", "a long label": "end"}

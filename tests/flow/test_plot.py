@@ -52,3 +52,12 @@ def test_plot_without_matplotlib_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"Run: pip install 'throughtime\[plot\]'"):
         make_flow().plot()
+
+
+def test_plot_of_what_vanishes_at_once_is_no_lower_for_what_it_does_not_show():
+    model = tt.SequenceModel(2, 16, 1, "rnn", nonlinearity="sigmoid", seed=0)
+    x = np.random.default_rng(0).standard_normal((120, 2, 2), np.float32)
+    (ax,) = tt.gradient_flow(model, x, x[..., :1]).plot().axes
+    bottom, top = ax.get_ylim()
+    assert bottom == 1e-12
+    assert 1 < top < 10

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.flow.illnesses import flow_of, gated, orthogonal, plain
 import throughtime as tt
 from throughtime.flow.findings import Finding
 from throughtime.flow.report import Report, flow_page, report_page
+from throughtime.flow.report.content import relative
 
 VOID = {"meta", "br"}
 VANISHING = flow_of(plain("tanh", orthogonal(0.3)))
@@ -121,9 +123,77 @@ def test_a_training_s_page_has_its_course():
 
 
 def test_the_truncation_that_auto_chose_is_drawn():
-    chosen = [probe(step, truncation={"K": 5 + step}) for step in (0, 10)]
-    assert "the truncation that training chose for itself" in page_of(probes=chosen).text
+    chosen = [
+        probe(step, truncation={"K": 5 + step, "relative_bias": 0.08, "beta": 0.7, "finite": finite})
+        for step, finite in ((0, True), (10, True), (20, False))
+    ]
+    page = page_of(probes=chosen).text
+    assert "the truncation that training chose for itself" in page
+    assert "step K bound of the relative bias 0 5 0.08 10 15 0.08 20 25 0.08" in page
+    assert "no K that was allowed was enough" in page
+    assert "no K that was allowed was enough" not in page_of(probes=chosen[:2]).text
     assert "chose for itself" not in page_of(probes=[probe(0), probe(10)]).text
+
+
+def test_why_training_ended_comes_before_all_else():
+    metrics = [update(1), {"step": 1, "stopped": "training diverged: lower --lr, or <clip>"}]
+    text = report_page(Report(title="t", facts={}, findings=VANISHING.findings, metrics=metrics))
+    assert "Training diverged: lower --lr, or <clip>" in Page(text).text
+    assert text.index("did not come to its end") < text.index("Vanishing")
+    assert "did not come to its end" not in page_of(metrics=[*metrics, update(2)]).text
+
+
+def test_every_chart_has_a_sentence_above_and_every_section_of_charts_one_before():
+    text = report_page(
+        Report(title="t", facts={}, probes=[probe(0), probe(9)], metrics=[update(1), update(2)], reach=5)
+    )
+    charts = text.count("<svg class")
+    assert charts == 7
+    assert len(re.findall(r'<h3>[^<]+</h3>\n<p class="lead">[^<]+</p>\n<svg', text)) == charts
+    assert len(re.findall(r'</h2>\n<p>[^<]+</p>\n<div class="grid">', text)) == 3
+
+
+def test_the_numbers_of_a_course_are_there_to_be_read():
+    metrics = [
+        update(1),
+        *({"step": step, "val_loss": 2 - step / 10, "val_perplexity": 7.0} for step in (1, 2)),
+    ]
+    page = page_of(probes=[probe(0), probe(7, horizon=3, half_life=1.5, censored=True)], metrics=metrics).text
+    assert "step loss on held-out text perplexity 1 1.9 7 2 1.8 7" in page
+    assert "7 at least 3 1.5" in page
+
+
+def test_the_heat_map_leaves_out_the_lags_at_which_nothing_is_left():
+    phi = [10.0**-lag for lag in range(101)]
+    short = [probe(step, norms={"h": [phi]}, lags=list(range(101)), percentiles={}) for step in (0, 10)]
+    assert "From lag 10 on, less than a millionth was left" in page_of(probes=short).text
+    level = [
+        probe(step, norms={"h": [[1.0] * 101]}, lags=list(range(101)), percentiles={}) for step in (0, 1)
+    ]
+    assert "less than a millionth" not in page_of(probes=level).text
+
+
+def test_growth_beyond_all_numbers_is_drawn_at_the_top():
+    assert relative([1e-300, 1e300, None], [1e-300])[1] == sys.float_info.max
+
+
+def test_saturation_is_told_of_what_a_cell_has():
+    def said(**gates):
+        return page_of(flow=probe(0, saturation=[gates])).text
+
+    ends = {"left": 0.25, "right": 0.5, "saturated": 0.75, "dead": None}
+    assert "Saturation of the gates" in said(r=ends, z=ends, n=ends)
+    assert "reset gate r 25.0% 50.0%" in said(r=ends, z=ends, n=ends)
+    assert "Saturation of the state" in said(h=ends)
+    relu = said(h={"kind": "relu", "left": None, "right": None, "dead": 0.5})
+    assert "Dead units" in relu
+    assert "at the low end" not in relu
+
+
+def test_an_option_is_not_cut_at_its_hyphens():
+    finding = Finding("x", "caution", "seen", "means", "try --lr 0.1", "throughtime train --max-steps 5")
+    text = report_page(Report(title="t", facts={}, findings=[finding]))
+    assert re.findall(r'<span class="option">([^<]+)</span>', text) == ["--lr", "--max-steps"]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,9 @@ def test_stopped_and_diverged_runs_have_a_report(tmp_path):
     assert "7 updates" in page_of(tmp_path / "stopped")
     with pytest.raises(tt.DivergedError):
         train(tmp_path / "diverged", optimizer=tt.SGD(1e20))
-    assert "an update went wrong" in page_of(tmp_path / "diverged")
+    page = page_of(tmp_path / "diverged")
+    assert "an update went wrong" in page
+    assert "Training diverged at step" in page.split("<svg")[0]
 
 
 def test_a_report_that_cannot_be_written_is_told_and_the_run_is_whole(tmp_path):

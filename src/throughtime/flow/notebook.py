@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 from throughtime.flow.drawing import STYLE
 from throughtime.flow.drawing.frame import element
 from throughtime.flow.report.lags import half_life_in_words, horizon, lag_svg, lag_title
+from throughtime.flow.report.of_flow import cell_in_words
 
 if TYPE_CHECKING:
     from throughtime.flow.profile import GradientFlow
 
 # A notebook's own colours show through, whatever its theme: the text takes them over.
-_STYLE = """.tt-notebook { max-width: 560px; --tt-paper: transparent;
+_STYLE = """.tt-notebook { max-width: 1000px; --tt-paper: transparent;
   --tt-0: #2f8fd0; --tt-1: #e0701f; --tt-2: #189a74; --tt-3: #cc66a6; }
+.tt-notebook p { margin: 0 0 6px; }
+.tt-notebook .tt-charts { display: flex; flex-wrap: wrap; gap: 0 16px; }
+.tt-notebook .tt-charts > div { flex: 1 1 340px; max-width: 560px; }
 .tt-notebook .tt-text, .tt-notebook .tt-name { fill: currentColor; }
 .tt-notebook .tt-axis, .tt-notebook .tt-mark { stroke: currentColor; }
 .tt-notebook .tt-grid { stroke: currentColor; stroke-opacity: .15; }
@@ -23,10 +27,10 @@ _STYLE = """.tt-notebook { max-width: 560px; --tt-paper: transparent;
 def notebook_view(flow: "GradientFlow") -> str:
     """Return a flow as a fragment of HTML that brings its own style, and follows the notebook's light or dark."""
     record = flow.record()
-    kind = f"{flow.cell.name}, " + (f"{flow.num_layers} layers of " if flow.num_layers > 1 else "")
-    heading = f"{kind}{flow.hidden_size} units: half-life {half_life_in_words(record)}, horizon {horizon(record)} lags"
+    heading = f"{cell_in_words(flow)}: half-life {half_life_in_words(record)}, horizon {horizon(record)} lags"
     charts = [
-        element("p", escape(lag_title(state))) + lag_svg(record, state, None) for state in record["norms"]
+        element("div", element("p", escape(lag_title(state))), lag_svg(record, state, None))
+        for state in record["norms"]
     ]
     findings = [
         element("li", element("b", escape(f"{found.severity}: {found.name}")), " ", escape(found.evidence))
@@ -38,7 +42,7 @@ def notebook_view(flow: "GradientFlow") -> str:
         "div",
         element("style", STYLE + _STYLE),
         element("p", element("b", escape(heading))),
-        *charts,
+        element("div", *charts, class_="tt-charts"),
         said,
         more if findings else "",
         class_="tt tt-notebook",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from throughtime.flow.report.of_flow import cell_in_words
 from throughtime.machine.arrays import Array
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # What is left of a gradient below this share moves no weight in float32.
 _LOWEST = 1e-12
+_MARGIN = 3.0  # a factor: the axis is logarithmic
 _STATE_STYLES = "-", "--", ":", "-."
 
 
@@ -61,11 +63,12 @@ def plot_flow(flow: "GradientFlow", ax: "Axes | None" = None) -> "Figure":
     )
     ax.set_yscale("log")
     bottom, top = ax.get_ylim()
-    ax.set_ylim(max(bottom, _LOWEST), top)
+    # The margin above would grow with all that lies below what is shown.
+    ax.set_ylim(max(bottom, _LOWEST), min(top, _MARGIN * max(ax.dataLim.y1, 1.0)))
     ax.set_xlim(0, max(1, flow.lags[-1]))
     ax.set_xlabel("lag (steps from the loss back to the state)")
-    ax.set_ylabel("gradient, relative to lag 0")
-    ax.set_title(f"{flow.cell.name}, {flow.hidden_size} units: half-life {_lags(flow.half_life)}")
+    ax.set_ylabel("gradient (lag 0 = 1)")
+    ax.set_title(f"{cell_in_words(flow)}: half-life {_lags(flow.half_life)}")
     if len(ax.get_lines()) > 2:  # the horizon is one
         ax.legend()
     figure = ax.get_figure(root=True)

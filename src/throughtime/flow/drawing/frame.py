@@ -7,10 +7,11 @@ from html import escape
 from throughtime.flow.drawing.scale import Scale
 
 WIDTH, HEIGHT = 560, 240  # of the chart, and of its plot; the units are pixels where the page is wide enough
-LEFT, RIGHT, BOTTOM = 72, 16, 52
+LEFT, RIGHT, BOTTOM = 80, 16, 52
 ROW = 24  # from one line of text to the next
 # On a narrow screen a chart shrinks and its letters do not quite: there is room for the larger ones.
-_LETTER = 8.8
+_LETTER = 9.6
+_DOT = 5  # of what is drawn around a point
 _LONGEST = 42  # letters of a label
 
 
@@ -33,6 +34,11 @@ def text(said: str, x: float, y: float, kind: str = "", **attributes: object) ->
     else:
         whole = ""
     return element("text", whole, escape(said), x=x, y=y, class_=f"tt-text {kind}".strip(), **attributes)
+
+
+def length(said: str) -> float:
+    """About how wide a line of text is, where letters are largest."""
+    return _LETTER * min(len(said), _LONGEST)
 
 
 def drawn(points: Iterable[tuple[float, float]]) -> str:
@@ -68,8 +74,10 @@ class Plot:
         return self.x.place(x) * self.width, (1 - self.y.place(y)) * self.height
 
     def inside(self, *content: str) -> str:
-        """Content in the plot's own units, cut at its edges without need of a name for them."""
-        return element("svg", *content, x=LEFT, y=self.top, width=self.width, height=self.height)
+        """Content in the plot's own units, cut at its edges without need of a name for them; a dot there is whole."""
+        size = {"width": self.width + 2 * _DOT, "height": self.height + _DOT}
+        box = f"{-_DOT} {-_DOT} {_written(size['width'])} {_written(size['height'])}"
+        return element("svg", *content, x=LEFT - _DOT, y=self.top - _DOT, **size, viewBox=box)
 
     def axes(self, x_title: str, y_title: str) -> str:
         """Grid, ticks and titles."""
@@ -90,8 +98,8 @@ class Plot:
         parts.append(element("path", d=drawn([(LEFT, bottom), (right, bottom)]), class_="tt-axis"))
         parts.append(text(x_title, LEFT + self.width / 2, bottom + 42, "tt-name", text_anchor="middle"))
         middle = self.top + self.height / 2
-        turned = f"rotate(-90 16 {_written(middle)})"
-        parts.append(text(y_title, 16, middle, "tt-name", text_anchor="middle", transform=turned))
+        turned = f"rotate(-90 14 {_written(middle)})"
+        parts.append(text(y_title, 14, middle, "tt-name", text_anchor="middle", transform=turned))
         return "".join(parts)
 
 
@@ -99,7 +107,7 @@ def legend(entries: Sequence[tuple[str, str]], left: float = LEFT) -> tuple[str,
     """Labels, each beside a sample drawn in 26 x 12, in as many rows as they need; and the height of these."""
     parts, x, y = [], left, 6.0
     for label, sample in entries:
-        width = 34 + _LETTER * min(len(label), _LONGEST) + 18
+        width = 34 + length(label) + 18
         if x > left and x + width - 18 > WIDTH:
             x, y = left, y + ROW
         parts.append(element("g", sample, transform=f"translate({_written(x)} {_written(y)})"))
@@ -112,7 +120,7 @@ def _apart(ticks: Sequence[tuple[float, str]], width: float) -> list[tuple[float
     """Ticks whose labels leave each other room."""
     kept: list[tuple[float, str]] = []
     for place, label in ticks:
-        room = _LETTER * (len(label) + (len(kept[-1][1]) if kept else 0)) / 2 + 12
+        room = (length(label) + (length(kept[-1][1]) if kept else 0)) / 2 + 12
         if not kept or (place - kept[-1][0]) * width >= room:
             kept.append((place, label))
     return kept

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from throughtime.flow.drawing.frame import BOTTOM, LEFT, RIGHT, WIDTH, Plot, element, svg, text
@@ -23,7 +23,7 @@ class Levels:
     edges : sequence of float
         Ascending.
     labels : sequence of str
-        Of each edge.
+        Of each edge; empty where there is no room for it.
     warm : int
         So many edges have shades of the first colour up to them; beyond, of another.
     """
@@ -70,8 +70,11 @@ def heat(
     stride = -(-tallest // _ROWS) or 1
     edges = _edges(at)
     top = 52.0
-    tight = Axis(x.title, tight=True), Axis(y.title, tight=True)
-    plot = Plot(top, Scale(tight[0], edges, ticks=6), Scale(tight[1], [0, max(tallest, 1)]))
+    plot = Plot(
+        top,
+        Scale(replace(x, tight=True), edges, ticks=6),
+        Scale(replace(y, tight=True), [0, max(tallest, 1)]),
+    )
     paths = [""] * (len(levels.edges) + 1)
     for column, (start, stop) in zip(columns, pairwise(edges), strict=True):
         rows = [bisect_right(levels.edges, v) if is_number(v) else None for v in column[::stride]]
@@ -107,6 +110,8 @@ def _key(levels: Levels) -> str:
     ]
     parts.append(element("rect", x=LEFT, y=4, width=WIDTH - LEFT - RIGHT, height=14, class_="tt-box"))
     parts += [
-        text(label, LEFT + (k + 1) * width, 36, text_anchor="middle") for k, label in enumerate(levels.labels)
+        text(label, LEFT + (k + 1) * width, 36, text_anchor="middle")
+        for k, label in enumerate(levels.labels)
+        if label
     ]
     return "".join(parts)

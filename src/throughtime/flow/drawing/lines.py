@@ -1,15 +1,17 @@
 """Curves over a common axis, with the bands around them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from throughtime.flow.drawing.frame import BOTTOM, Plot, drawn, element, legend, svg, text
+from throughtime.flow.drawing.frame import BOTTOM, Plot, drawn, element, legend, length, svg, text
 from throughtime.flow.drawing.numbers import is_number
 from throughtime.flow.drawing.scale import Axis, Scale
 
 COLOURS = 8  # in the style sheet
+_APART = 12.0
 _FEW = 30  # points that are shown one by one
 
 Values = Sequence[float | None]
@@ -104,7 +106,7 @@ def lines(
     key, top = legend(entries if len(entries) > 1 else ())
     plot = Plot(
         top,
-        Scale(Axis(x.title, x.log, x.lowest, x.highest, x.from_zero, tight=True), along, ticks=6),
+        Scale(replace(x, tight=True), along, ticks=6),
         Scale(y, up),
     )
     drawings = [_band(one, colour, plot) for one, colour in zip(series, colours, strict=True)]
@@ -136,7 +138,8 @@ def _pieces(x: Sequence[float], y: Values, plot: Plot) -> list[list[_Point]]:
 def _curve(one: Series, colour: int, plot: Plot) -> str:
     pieces = _pieces(one.x, one.y, plot)
     if one.kind == "points":
-        path = "".join(f"M{x - 5:.1f} {y + 4:.1f}h10l-5 -9z" for piece in pieces for x, y in piece)
+        places = _apart([point for piece in pieces for point in piece])
+        path = "".join(f"M{x - 5:.1f} {y + 4:.1f}h10l-5 -9z" for x, y in places)
         return element("path", d=path, class_=f"tt-fill tt-{colour}") if path else ""
     dots = "".join(
         f"{drawn([point])}h0" for piece in pieces if len(piece) == 1 or len(one.x) <= _FEW for point in piece
@@ -148,6 +151,15 @@ def _curve(one: Series, colour: int, plot: Plot) -> str:
     return (element("path", d=path, class_=kind + " tt-dashed" * one.dashed) if path else "") + (
         element("path", d=dots, class_=f"{kind} tt-dots") if dots else ""
     )
+
+
+def _apart(points: Iterable[_Point]) -> list[_Point]:
+    """Points that do not run into one another."""
+    kept: list[_Point] = []
+    for x, y in points:
+        if not kept or math.hypot(x - kept[-1][0], y - kept[-1][1]) >= _APART:
+            kept.append((x, y))
+    return kept
 
 
 def _stepped(piece: list[_Point]) -> list[_Point]:
@@ -191,7 +203,7 @@ def _strip(strip: Strip, plot: Plot) -> str:
 
 def _mark(mark: Mark, row: int, plot: Plot) -> str:
     x = plot.x.place(mark.x) * plot.width
-    anchor, beside = ("start", 5) if x < plot.width / 2 else ("end", -5)
+    anchor, beside = ("start", 5) if x + 5 + length(mark.label) <= plot.width else ("end", -5)
     return element("path", d=drawn([(x, 0.0), (x, plot.height)]), class_="tt-mark") + text(
         mark.label, x + beside, 16.0 + 20 * (row % 5), "tt-halo", text_anchor=anchor
     )

@@ -38,3 +38,12 @@ def short(value: float, digits: int = 3) -> str:
     mantissa = mantissa.rstrip("0").rstrip(".")
     power = power_of_ten(int(exponent))
     return {"1": power, "-1": f"−{power}"}.get(mantissa, f"{mantissa}·{power}")
+
+
+def told(value: float | None) -> str:
+    """A number in short, or a dash for what is none.
+
+    >>> told(0.25), told(None)
+    ('0.25', '–')
+    """
+    return short(value) if is_number(value) else "–"

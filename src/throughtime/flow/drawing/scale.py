@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from throughtime.flow.drawing.numbers import numbers, power_of_ten, short
 
@@ -25,7 +26,9 @@ class Axis:
     from_zero : bool
         Whether a linear axis begins at 0 though the values do not.
     tight : bool
-        Whether it ends with the values, or with a tick.
+        Whether it ends with the values, or goes on to a round number.
+    whole : bool
+        Whether only whole numbers have ticks, where the axis is linear.
     """
 
     title: str
@@ -34,6 +37,7 @@ class Axis:
     highest: float | None = None
     from_zero: bool = False
     tight: bool = False
+    whole: bool = False
 
 
 class Scale:
@@ -48,7 +52,7 @@ class Scale:
     --------
     >>> Scale(Axis("loss"), [1.2, 4.9], ticks=4).ticks
     [(0.0, '1'), (0.25, '2'), (0.5, '3'), (0.75, '4'), (1.0, '5')]
-    >>> Scale(Axis("strength", log=True), [1e-7, 1.0]).ticks[0]
+    >>> Scale(Axis("strength", log=True), [1e-8, 1.0]).ticks[0]
     (0.0, '10⁻⁸')
     """
 
@@ -64,9 +68,11 @@ class Scale:
             low, high = max(low, axis.lowest), max(high, axis.lowest)
         if axis.highest is not None:
             low, high = min(low, axis.highest), min(high, axis.highest)
-        marks = _log_ticks(low, high, ticks) if axis.log else _linear_ticks(low, high, ticks)
-        ends = [self._along(value) for value in ((low, high) if axis.tight else (marks[0][0], marks[-1][0]))]
-        self._low, self._high = ends if ends[0] < ends[1] else (ends[0] - 0.5, ends[0] + 0.5)
+        around, marks = (
+            _log_ticks(low, high, ticks) if axis.log else _linear_ticks(low, high, ticks, axis.whole)
+        )
+        start, stop = map(self._along, (low, high) if axis.tight else around)
+        self._low, self._high = (start, stop) if start < stop else (start - 0.5, start + 0.5)
         places = [(self.place(value), label) for value, label in marks]
         self.ticks = [(place, label) for place, label in places if -1e-9 <= place <= 1 + 1e-9]
 
@@ -78,28 +84,32 @@ class Scale:
         return min(max(place, -1.0), 2.0)
 
     def _along(self, value: float) -> float:
-        return (
-            math.log10(value) if self._log else min(max(value, -10 * _LARGEST), 10 * _LARGEST)
-        )  # a tick beyond
+        # A tick may lie beyond the largest value.
+        return math.log10(value) if self._log else min(max(value, -10 * _LARGEST), 10 * _LARGEST)
 
 
-def _linear_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
-    """Multiples of 1, 2 or 5 times a power of ten, from one at or below `low` to one at or above `high`."""
+# Round numbers at or below the lowest value and at or above the highest, and the ticks between: values and labels.
+_Ticks: TypeAlias = tuple[tuple[float, float], list[tuple[float, str]]]
+
+
+def _linear_ticks(low: float, high: float, count: int, whole: bool) -> _Ticks:
+    """Multiples of 1, 2 or 5 times a power of ten."""
     span = high - low
     if span <= 1e-9 * max(abs(low), abs(high)):
         span = abs(high)
     span = span if span >= _SMALLEST else 1.0
     power = 10.0 ** math.floor(math.log10(span / count))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * count >= span * (1 - 1e-9))
+    step = max(step, 1.0) if whole else step
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     values = [number * step for number in range(first, max(last, first + 1) + 1)]
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    if max(abs(values[0]), abs(values[-1])) >= 1e7 or decimals > 4:
-        return [(value, short(value)) for value in values]
-    return [(value, f"{value:,.{decimals}f}") for value in values]
+    long = max(abs(values[0]), abs(values[-1])) >= 1e7 or decimals > 4
+    labels = [short(value) if long else f"{value:,.{decimals}f}" for value in values]
+    return (values[0], values[-1]), list(zip(values, labels, strict=True))
 
 
-def _log_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
+def _log_ticks(low: float, high: float, count: int) -> _Ticks:
     """Powers of ten, or where there are less than two of these also twice and five times such."""
     first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
     if math.log10(high / low) < 2:
@@ -107,8 +117,8 @@ def _log_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
         below = [value for value in values if value <= low * (1 + 1e-9)]
         above = [value for value in values if value >= high * (1 - 1e-9)]
         values = [value for value in values if below[-1] <= value <= above[0]]
-        return [(value, short(value)) for value in values]
+        return (values[0], values[-1]), [(value, short(value)) for value in values]
     steps = (1, 2, 3, 5, 10, 20, 50, 100, 200)
     step = next(step for step in steps if step * (count + 1) >= last - first)
-    powers = range(step * math.floor(first / step), step * math.ceil(last / step) + 1, step)
-    return [(10.0 ** max(min(power, 308), -307), power_of_ten(power)) for power in powers]
+    powers = range(step * math.ceil(first / step), last + 1, step)
+    return (10.0**first, 10.0**last), [(10.0**power, power_of_ten(power)) for power in powers]

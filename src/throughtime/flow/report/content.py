@@ -1,16 +1,20 @@
 """What a report is made from: records, as they lie in a run's files."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from throughtime.errors import InputError
 from throughtime.flow.curve import Curve
+from throughtime.flow.drawing import Axis
 from throughtime.flow.drawing.numbers import is_number
 from throughtime.flow.findings import Finding
 
 Record: TypeAlias = Mapping[str, Any]
+
+STEP = Axis("training step", from_zero=True, whole=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +60,19 @@ def top_curve(record: Record) -> Curve | None:
         return None
 
 
+def evenly(count: int, most: int = 12) -> list[int]:
+    """At most so many places of a sequence, evenly spaced, the first and the last among them.
+
+    >>> evenly(3), evenly(100, most=4)
+    ([0, 1, 2], [0, 33, 66, 99])
+    """
+    return sorted({round(k * (count - 1) / (most - 1)) for k in range(most)}) if count else []
+
+
 def relative(values: Sequence[float | None], norms: Sequence[float | None]) -> list[float | None]:
     """Values over the norm at lag 0; None where either is no number, or that norm is 0.
+
+    A ratio beyond all numbers is the largest of them, so that what grows most is not what is missing.
 
     >>> relative([4.0, None, 1.0], [2.0, 1.0, 0.5])
     [2.0, None, 0.5]
@@ -65,4 +80,4 @@ def relative(values: Sequence[float | None], norms: Sequence[float | None]) -> l
     first = norms[0] if norms else None
     if not is_number(first) or first <= 0:
         return [None] * len(values)
-    return [value / first if is_number(value) else None for value in values]
+    return [min(value / first, sys.float_info.max) if is_number(value) else None for value in values]

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from throughtime.flow.drawing import Axis, Mark, Series, Strip, lines
-from throughtime.flow.drawing.numbers import is_number
-from throughtime.flow.report.content import Record
-from throughtime.flow.report.page import chart
+from throughtime.flow.drawing.numbers import is_number, told
+from throughtime.flow.report.content import STEP, Record, evenly
+from throughtime.flow.report.page import chart, details, table
 from throughtime.machine.arrays import Array
 
-_STEP = Axis("training step")
 # Stretches of training that are drawn as one point each.
 _STRETCHES = 120
 # From so large a ratio on a curve would lie flat on a linear axis.
@@ -94,7 +93,18 @@ def loss_chart(metrics: Sequence[Record]) -> str:
     log = bool(known) and max(known) > _STEEP * float(np.median(known))
     title = "Learning curve"
     axis = Axis("loss (nats per token)", log=log)
-    return chart(title, lines(series, _STEP, axis, title=title, description=said[0], marks=marks), *said)
+    svg = lines(series, STEP, axis, title=title, description=said[0], marks=marks)
+    return chart(title, svg, *said, more=_evaluations(scored))
+
+
+def _evaluations(scored: Sequence[Record]) -> str:
+    if not scored:
+        return ""
+    rows = [
+        (f"{record['step']:,}", *(told(record.get(name)) for name in ("val_loss", "val_perplexity")))
+        for record in (scored[k] for k in evenly(len(scored)))
+    ]
+    return details("Some of the numbers", table(["step", "loss on held-out text", "perplexity"], rows))
 
 
 def norm_chart(metrics: Sequence[Record]) -> str:
@@ -123,7 +133,7 @@ def norm_chart(metrics: Sequence[Record]) -> str:
     series = [Series("norm of the gradient", norms.step, norms.mean, norms.low, norms.high, colour=2)]
     strip = Strip("clipped", spans) if share else None
     axis = Axis("norm of the gradient", log=True)
-    return chart(title, lines(series, _STEP, axis, title=title, description=said[0], strip=strip), *said)
+    return chart(title, lines(series, STEP, axis, title=title, description=said[0], strip=strip), *said)
 
 
 def _about(updates: int, found: Stretches) -> str:

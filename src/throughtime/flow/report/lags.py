@@ -3,33 +3,37 @@
 from collections.abc import Sequence
 
 from throughtime.flow.drawing import Axis, Levels, Mark, Series, heat, lines
-from throughtime.flow.drawing.numbers import is_number, power_of_ten, short
-from throughtime.flow.report.content import Record, Report, relative, top_curve
+from throughtime.flow.drawing.numbers import is_number, power_of_ten, short, told
+from throughtime.flow.report.content import STEP, Record, relative, top_curve
 from throughtime.flow.report.page import chart, details, table
 
-LAG = Axis("lag: steps from the loss back to the state")
+LAG = Axis("lag: steps from the loss back to the state", whole=True)
 # What is left of a gradient below this share moves no weight in float32.
 _LOWEST = 1e-12
-STRENGTH = Axis("gradient, relative to lag 0", log=True, lowest=_LOWEST)
+STRENGTH = Axis("gradient (lag 0 = 1)", log=True, lowest=_LOWEST)
 
 _STATES = {"h": "the state h", "c": "the memory cell c"}
 _LEVELS = Levels(
     (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5, 1.000001, 10, 1000),
-    (*map(power_of_ten, range(-6, -2)), "0.01", "0.1", "0.5", "1", "10", "1000"),
+    (power_of_ten(-6), "", power_of_ten(-4), "", "0.01", "0.1", "0.5", "1", "10", power_of_ten(3)),
     warm=7,
 )
-_FALL = (
-    "Each curve shows how strongly the loss at one step still reaches {} so many steps earlier, compared with lag 0. A "
-    "straight fall means that every step back weakens the signal by the same factor; a level line, that the network passes "
-    "it on undiminished."
+_HEAT = (
+    "Each column is one measurement during training, each row a lag: the darker (on a dark page, the brighter), the more of "
+    "the top layer's gradient is left so many steps back."
+)
+_HEAT_READ = (
+    "Orange marks lags at which it is larger than where it started. A band of colour that rises from left to right says "
+    "that the network has learned to look further back."
+)
+_FALL = "Each curve shows how strongly the loss at one step still reaches {} so many steps earlier, compared with lag 0."
+_SHAPE = (
+    "A straight fall means that every step back weakens the signal by the same factor; a level line, that the network passes "
+    "it on undiminished; a rise, that it grows."
 )
 _BAND = (
     "The line is the mean over the places in the text that were looked at; the shaded band holds the middle 80% of them. "
     f"What lies below {power_of_ten(-12)} is not drawn."
-)
-_REACH = (
-    "The horizon is the lag within which 99% of the gradient lies; the half-life, the number of steps back in which it "
-    "halves. Where they rise, the network learns to connect what is further apart."
 )
 # Values that everybody wants; beyond them 10, 20, 50, 100 and so on.
 _PICKED = (0, 1, 2, 3, 5, 7)
@@ -38,7 +42,7 @@ _PICKED = (0, 1, 2, 3, 5, 7)
 def lag_chart(record: Record, state: str, reach: int | None) -> str:
     """The curves of one part of the state, with what they show and the numbers."""
     series = _curves(record, state)
-    said = [_fall(state), _BAND]
+    said = [_fall(state), _SHAPE, _BAND]
     if not any(is_number(value) for one in series for value in one.y):
         said = ["There is no gradient at lag 0 to compare with, so no curve can be drawn."]
     svg = lag_svg(record, state, reach)
@@ -82,60 +86,36 @@ def _fall(state: str) -> str:
 
 def heat_chart(probes: Sequence[Record]) -> str:
     """The top layer's curve over training."""
-    columns, at = [], []
-    for probe in probes:
-        row = probe["norms"]["h"][-1]
-        columns.append(relative(row, row))
-        at.append(probe["step"])
-    if len(columns) < 2:
-        return ""
-    said = (
-        "Each column is one measurement during training, each row a lag: the darker (on a dark page, the brighter), the "
-        "more of the top layer's gradient is left so many steps back. Orange marks lags at which it is larger than "
-        "where it started. A band of colour that rises from left to right says that the network has learned to look "
-        "further back."
-    )
-    axes = Axis("training step"), Axis("lag")
-    title = "The reach of the gradient while training"
-    return chart(title, heat(columns, at, _LEVELS, *axes, title=title, description=said), said)
-
-
-def reach_chart(report: Report) -> str:
-    """Horizon, half-life and truncation over training."""
-    probes = report.probes
     if len(probes) < 2:
         return ""
-    steps = [probe["step"] for probe in probes]
-    longest = max(max(probe["lags"], default=0) for probe in probes)
-    chosen = [(probe.get("truncation") or {}).get("K") for probe in probes]
-    series = [
-        Series("horizon", steps, [probe.get("horizon") for probe in probes], colour=0),
-        Series("half-life", steps, [half_life(probe) for probe in probes], colour=1),
-    ]
-    said = [_REACH]
-    if any(probe.get("censored") for probe in probes):
-        at_least = [probe.get("horizon") if probe.get("censored") else None for probe in probes]
-        series.append(Series("horizon is at least this", steps, at_least, kind="points", colour=0))
-        said.append(
-            f"A triangle: the gradient reached beyond the measured {longest} lags, so the horizon is longer still."
-        )
-    if any(is_number(K) for K in chosen):
-        series.append(Series("training reaches back (K)", steps, chosen, kind="steps", colour=2, dashed=True))
-        said.append("The dashed line is the truncation that training chose for itself.")
-    if any(half_life(probe) is None for probe in probes):
-        said.append(
-            "Where the half-life has a gap, the gradient does not fall with the lag, or nothing could be fitted."
-        )
-    highest = 1.1 * max([longest, *(K for K in chosen if is_number(K))])
-    title = "Horizon and half-life while training"
-    svg = lines(
-        series,
-        Axis("training step"),
-        Axis("lags (steps of the text)", from_zero=True, highest=highest),
+    columns = [relative(row, row) for row in (probe["norms"]["h"][-1] for probe in probes)]
+    shown = _visible(columns)
+    said = [_HEAT, _HEAT_READ]
+    if shown < max(map(len, columns)):
+        said.append(f"From lag {shown} on, less than a millionth was left at every time.")
+    title = "The reach of the gradient while training"
+    svg = heat(
+        [column[:shown] for column in columns],
+        [probe["step"] for probe in probes],
+        _LEVELS,
+        STEP,
+        Axis("lag", whole=True),
         title=title,
-        description=said[0],
+        description=_HEAT,
     )
     return chart(title, svg, *said)
+
+
+def _visible(columns: Sequence[Sequence[float | None]]) -> int:
+    """How many lags have anything to show, and some more; all where none has."""
+    tallest = max(map(len, columns))
+    dark = [
+        lag
+        for column in columns
+        for lag, value in enumerate(column)
+        if is_number(value) and value >= _LEVELS.edges[0]
+    ]
+    return min(tallest, max(10, int(1.2 * max(dark)) + 2)) if dark else tallest
 
 
 def half_life(record: Record) -> float | None:
@@ -175,8 +155,6 @@ def _numbers(lags: Sequence[int], series: Sequence[Series]) -> str:
     }
     places = {lag: place for place, lag in enumerate(lags)}
     rows = [
-        (str(lag), *(short(y) if is_number(y := one.y[places[lag]]) else "–" for one in series))
-        for lag in sorted(picked)
-        if lag in places
+        (str(lag), *(told(one.y[places[lag]]) for one in series)) for lag in sorted(picked) if lag in places
     ]
     return details("The numbers", table(["lag", *(one.label for one in series)], rows)) if rows else ""

@@ -1,5 +1,6 @@
 """What the pages are built of: one file with its style inside, that fetches nothing and runs nothing."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -9,6 +10,7 @@ from throughtime.flow.drawing.frame import element
 from throughtime.flow.findings import Finding
 
 _PAGE_STYLE = files(__name__.rpartition(".")[0]).joinpath("page.css").read_text(encoding="utf-8")
+_OPTION = re.compile(r"(\S*--[A-Za-z]\S*)")
 # Not even a page with a hole in its escaping could load or run anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -77,10 +79,12 @@ def figures(entries: Sequence[tuple[str, str, str]]) -> str:
     return f'<dl class="figures">{"".join(tiles)}</dl>'
 
 
-def chart(heading: str, svg: str, *said: str, more: str = "") -> str:
-    """A chart with what it shows and how to read it; `more` is further markup."""
+def chart(heading: str, svg: str, lead: str = "", *said: str, more: str = "") -> str:
+    """A chart under a sentence that says what it shows, with how to read it below; `more` is further markup."""
+    above = paragraph(lead, "lead") if lead else ""
     text = "".join(paragraph(each) for each in said)
-    return f'<figure class="card"><h3>{escape(heading)}</h3>\n{svg}\n<figcaption>{text}</figcaption>{more}</figure>'
+    below = f"<figcaption>{text}{more}</figcaption>" if text or more else ""
+    return f'<figure class="card"><h3>{escape(heading)}</h3>\n{above}\n{svg}\n{below}</figure>'
 
 
 def grid(*cards: str) -> str:
@@ -106,14 +110,22 @@ def details(summary: str, content: str) -> str:
 
 def code(command: str) -> str:
     """A command, all of which one click selects."""
-    return f'<pre class="command"><code>{escape(command)}</code></pre>'
+    return f'<pre class="command"><code>{_unbroken(command)}</code></pre>'
+
+
+def _unbroken(said: str) -> str:
+    """Text whose options are not cut at their hyphens."""
+    return "".join(
+        element("span", escape(part), class_="option") if k % 2 else escape(part)
+        for k, part in enumerate(_OPTION.split(said))
+    )
 
 
 def finding(found: Finding) -> str:
     """A finding: what was seen, what it means, what to try."""
     name = escape(found.name.replace("-", " ").replace("_", " ").capitalize())
     said = "".join(
-        f"<dt>{term}</dt><dd>{escape(text)}</dd>"
+        f"<dt>{term}</dt><dd>{_unbroken(text)}</dd>"
         for term, text in (
             ("What was seen", found.evidence),
             ("What it means", found.meaning),
@@ -123,6 +135,11 @@ def finding(found: Finding) -> str:
     command = "" if found.command is None else code(found.command)
     kind = escape(found.severity)
     return f'<article class="card finding {kind}"><h3>{name} <small>{kind}</small></h3><dl>{said}</dl>{command}</article>'
+
+
+def notice(heading: str, said: str) -> str:
+    """What a reader has to know before all else."""
+    return f'<article class="card finding problem"><h3>{escape(heading)}</h3>{element("p", _unbroken(said[:1].upper() + said[1:]))}</article>'
 
 
 def glossary(terms: Mapping[str, str]) -> str:
