@@ -46,8 +46,8 @@ class Variant:
     --------
     >>> import throughtime as tt
     >>> variant = Variant(name="clipped", model={"hidden_size": 64}, training={"clip": tt.ClipNorm(1.0)})
-    >>> variant.plan.clip
-    ClipNorm(theta=1.0)
+    >>> str(variant.plan.clip)
+    'norm 1'
     """
 
     name: str
