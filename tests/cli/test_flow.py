@@ -171,29 +171,30 @@ def test_flow_of_a_run_whose_text_is_gone_asks_for_one(cli, fading, tmp_path):
     assert "was trained on stdin, which cannot be read again; expected a text to measure on." in result.err
 
 
-FLOWS = {
-    "vanishing tanh": (flow_of(plain("tanh", orthogonal(0.3))), {}),
-    "vanishing again": (flow_of(plain("tanh", orthogonal(0.3))), {"init": "weight_hh=orthogonal"}),
-    "vanishing sigmoid": (flow_of(plain("sigmoid")), {}),
-    "vanishing relu": (flow_of(plain("relu")), {}),
-    "exploding": (flow_of(plain("relu", 1.5 * np.eye(16), 1.0)), {}),
-    "exploding clipped": (flow_of(plain("relu", 1.5 * np.eye(16), 1.0)), {"clip": "norm"}),
-    "saturated": (flow_of(plain("tanh", orthogonal(), 4.0)), {}),
-    "dead": (flow_of(plain("relu", orthogonal(), -50.0)), {}),
-    "shut f": (flow_of(gated(tt.LSTM, "f", -4.0)), {}),
-    "shut z": (flow_of(gated(tt.GRU, "z", -5.0)), {}),
-    "too short": (flow_of(gated(tt.LSTM, "f", 3.0)), {"truncation": "chunk:5"}),
-    "too long": (flow_of(gated(tt.LSTM)), {"truncation": "chunk:100"}),
-    "window too long": (flow_of(gated(tt.LSTM)), {"truncation": "window:60"}),
-    "always clipped": (flow_of(gated(tt.LSTM)), {"clip": "norm", "theta": 0.01, "clipped_share": 1.0}),
-    "spikes": (flow_of(gated(tt.GRU)), {"grad_norms": np.r_[np.full(300, 0.4), np.full(10, 40.0)]}),
+NETWORKS = {
+    "vanishing tanh": (plain("tanh", orthogonal(0.3)), {}),
+    "vanishing again": (plain("tanh", orthogonal(0.3)), {"init": "weight_hh=orthogonal"}),
+    "vanishing sigmoid": (plain("sigmoid"), {}),
+    "vanishing relu": (plain("relu"), {}),
+    "exploding": (plain("relu", 1.5 * np.eye(16), 1.0), {}),
+    "exploding clipped": (plain("relu", 1.5 * np.eye(16), 1.0), {"clip": "norm"}),
+    "saturated": (plain("tanh", orthogonal(), 4.0), {}),
+    "dead": (plain("relu", orthogonal(), -50.0), {}),
+    "shut f": (gated(tt.LSTM, "f", -4.0), {}),
+    "shut z": (gated(tt.GRU, "z", -5.0), {}),
+    "too short": (gated(tt.LSTM, "f", 3.0), {"truncation": "chunk:5"}),
+    "too long": (gated(tt.LSTM), {"truncation": "chunk:100"}),
+    "window too long": (gated(tt.LSTM), {"truncation": "window:60"}),
+    "always clipped": (gated(tt.LSTM), {"clip": "norm", "theta": 0.01, "clipped_share": 1.0}),
+    "spikes": (gated(tt.GRU), {"grad_norms": np.r_[np.full(300, 0.4), np.full(10, 40.0)]}),
 }
 
 
 @pytest.mark.parametrize("place", ["file", "no options", "spelled out"])
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_command_is_a_call_of_train_that_is_in_order(name, place, cli, corpus, monkeypatch):
-    flow, known = FLOWS[name]
+    layer, known = NETWORKS[name]
+    flow = flow_of(layer)
     given = {"truncation": "chunk:50", **known}
     if place != "no options":
         rnn = "rnn" if flow.cell.name.startswith("rnn") else flow.cell.name

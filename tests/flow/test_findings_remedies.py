@@ -1,5 +1,6 @@
 """What findings say and advise: never what a run has already."""
 
+import functools
 import json
 import math
 
@@ -10,7 +11,7 @@ from tests.flow.illnesses import flow_of, gated, linear, orthogonal, plain, trai
 import throughtime as tt
 from throughtime.flow.findings import Evidence, Finding, find
 
-FADING = flow_of(plain("tanh", orthogonal(0.3)))
+FADING = plain("tanh", orthogonal(0.3))
 OPTIONS = {
     "files": ["/a b.txt"],
     "cell": "rnn",
@@ -21,26 +22,32 @@ OPTIONS = {
 }
 
 
+@functools.cache
+def fading():
+    """Its flow, measured when it is first wanted: with the compiler off that takes minutes."""
+    return flow_of(FADING)
+
+
 def only(flow, training=None) -> Finding:
     (found,) = find(Evidence(flow, training))
     return found
 
 
 def test_a_finding_s_record_is_fit_for_json_and_its_text_ends_in_the_command():
-    found = only(FADING)
+    found = only(fading())
     assert json.loads(json.dumps(found.record())) == found.record()
     assert list(found.record()) == ["name", "severity", "evidence", "meaning", "remedy", "command"]
     assert str(found).splitlines()[0] == "problem: vanishing"
     assert str(found).splitlines()[-1] == f">>> {found.command}"
-    found = only(FADING, trained())
+    found = only(fading(), trained())
     assert str(found).splitlines()[-1] == f"$ {found.command}"
 
 
 def test_vanishing_has_its_numbers_and_pascanu_s_condition():
-    found = only(FADING, trained())
-    horizon = FADING.horizon()
+    found = only(fading(), trained())
+    horizon = fading().horizon()
     assert f"99% of it lies within {horizon} lags" in found.evidence
-    assert f"halves every {FADING.half_life:.2g} lags" in found.evidence
+    assert f"halves every {fading().half_life:.2g} lags" in found.evidence
     assert "gamma*||W||_2 is 0.3, below 1, which is sufficient for vanishing" in found.evidence
     assert f"Of the 49 lags that training reaches over the network learns from {horizon}:" in found.meaning
 
@@ -59,7 +66,7 @@ def test_vanishing_tells_how_saturated_units_are():
 
 
 @pytest.mark.parametrize(
-    ("flow", "known", "ending"),
+    ("layer", "known", "ending"),
     [
         (FADING, {}, "--init weight_hh=orthogonal"),
         (FADING, {"init": "article,bias=0"}, "--init article,bias=0,weight_hh=orthogonal"),
@@ -70,46 +77,46 @@ def test_vanishing_tells_how_saturated_units_are():
             "--cell lstm --hidden-size 16 --num-layers 1 --init bias_f=1",
         ),
         (
-            flow_of(plain("sigmoid")),
+            plain("sigmoid"),
             {},
             "--nonlinearity tanh --hidden-size 16 --num-layers 1 --init weight_hh=orthogonal",
         ),
-        (flow_of(plain("relu")), {}, "--cell lstm --hidden-size 16 --num-layers 1 --init bias_f=1"),
+        (plain("relu"), {}, "--cell lstm --hidden-size 16 --num-layers 1 --init bias_f=1"),
         (
-            flow_of(plain("relu")),
+            plain("relu"),
             {"truncation": "full"},
             "--by sentence --init weight_hh=identity,bias=0 --clip-norm 1 --lr 0.0002",
         ),
         (
-            flow_of(plain("relu")),
+            plain("relu"),
             {"truncation": "full", "clip": "auto"},
             "--by sentence --init weight_hh=identity,bias=0 --lr 0.0002",
         ),
-        (flow_of(gated(tt.LSTM, "f", -4.0)), {}, "--init bias_f=1"),
+        (gated(tt.LSTM, "f", -4.0), {}, "--init bias_f=1"),
         (
-            flow_of(gated(tt.GRU, "z", -5.0)),
+            gated(tt.GRU, "z", -5.0),
             {"init": "weight_hh=orthogonal"},
             "--init weight_hh=orthogonal,bias_z=1",
         ),
-        (flow_of(linear(orthogonal(1.5))), {}, None),
-        (flow_of(plain("relu", 1.5 * np.eye(16), 1.0)), {"grad_norms": np.full(9, 3.0)}, "--clip-norm 6"),
-        (flow_of(plain("relu", 1.5 * np.eye(16), 1.0)), {"clip": "norm"}, "--init weight_hh=orthogonal"),
+        (linear(orthogonal(1.5)), {}, None),
+        (plain("relu", 1.5 * np.eye(16), 1.0), {"grad_norms": np.full(9, 3.0)}, "--clip-norm 6"),
+        (plain("relu", 1.5 * np.eye(16), 1.0), {"clip": "norm"}, "--init weight_hh=orthogonal"),
         (
-            flow_of(plain("relu", 1.5 * np.eye(16), 1.0)),
+            plain("relu", 1.5 * np.eye(16), 1.0),
             {"clip": "norm", "init": "weight_hh=orthogonal"},
             "--lr 0.001",
         ),
-        (flow_of(plain("tanh", orthogonal(), 4.0)), {"init": "bias=4"}, "--init default"),
-        (flow_of(plain("tanh", orthogonal(), 4.0)), {}, "--lr 0.0005"),
-        (flow_of(plain("relu", orthogonal(), -50.0)), {}, "--lr 0.0005 --clip-norm 1"),
-        (flow_of(plain("relu", orthogonal(), -50.0)), {"clip": "norm"}, "--lr 0.0005"),
-        (flow_of(linear(orthogonal(0.97))), {"truncation": "chunk:5", "seq_len": 5}, None),
-        (flow_of(gated(tt.LSTM)), {"truncation": "chunk:20,100", "seq_len": 20}, "--truncation chunk:20,30"),
-        (flow_of(gated(tt.LSTM)), {"truncation": "window:60"}, "--truncation window:10"),
+        (plain("tanh", orthogonal(), 4.0), {"init": "bias=4"}, "--init default"),
+        (plain("tanh", orthogonal(), 4.0), {}, "--lr 0.0005"),
+        (plain("relu", orthogonal(), -50.0), {}, "--lr 0.0005 --clip-norm 1"),
+        (plain("relu", orthogonal(), -50.0), {"clip": "norm"}, "--lr 0.0005"),
+        (linear(orthogonal(0.97)), {"truncation": "chunk:5", "seq_len": 5}, None),
+        (gated(tt.LSTM), {"truncation": "chunk:20,100", "seq_len": 20}, "--truncation chunk:20,30"),
+        (gated(tt.LSTM), {"truncation": "window:60"}, "--truncation window:10"),
     ],
 )
-def test_a_command_changes_what_the_run_does_not_have_yet(flow, known, ending):
-    found = only(flow, trained(**{"truncation": "chunk:50", **known}))
+def test_a_command_changes_what_the_run_does_not_have_yet(layer, known, ending):
+    found = only(flow_of(layer), trained(**{"truncation": "chunk:50", **known}))
     assert found.command is None if ending is None else found.command.endswith(f" {ending}")
 
 
@@ -140,25 +147,27 @@ def test_a_shorter_truncation_loses_next_to_nothing():
 
 def test_a_command_repeats_the_run_by_its_file():
     training = trained(options=OPTIONS, options_file="runs/a b/options.toml")
-    assert only(FADING, training).command == (
+    assert only(fading(), training).command == (
         "throughtime train --config 'runs/a b/options.toml' --init weight_hh=orthogonal"
     )
 
 
 def test_a_command_spells_a_run_out_where_an_option_must_go():
     training = trained(options=OPTIONS, options_file="runs/a/options.toml", init="weight_hh=orthogonal")
-    assert only(FADING, training).command == (
+    assert only(fading(), training).command == (
         "throughtime train '/a b.txt' --cell lstm --lr 0.002 --seq-len 50 --init bias_f=1"
     )
 
 
 def test_a_command_reads_standard_input_again():
     training = trained(options={**OPTIONS, "files": ["-"]}, options_file="o.toml")
-    assert only(FADING, training).command == "throughtime train - --config o.toml --init weight_hh=orthogonal"
+    assert (
+        only(fading(), training).command == "throughtime train - --config o.toml --init weight_hh=orthogonal"
+    )
 
 
 def test_without_a_run_a_command_describes_the_network():
-    found = only(FADING)
+    found = only(fading())
     assert found.command == (
         "tt.SequenceModel(..., cell='rnn', hidden_size=16, num_layers=1, init='weight_hh=orthogonal')"
     )
@@ -170,7 +179,7 @@ def test_without_a_run_a_command_describes_the_network():
 
 
 def test_of_a_run_of_python_s_a_command_describes_the_network():
-    assert only(FADING, trained()).command == (
+    assert only(fading(), trained()).command == (
         "throughtime train FILE --cell rnn --hidden-size 16 --num-layers 1 --init weight_hh=orthogonal"
     )
 

@@ -7,8 +7,12 @@ from tests.flow.illnesses import flow_of, gated, names, trained
 import throughtime as tt
 from throughtime.flow.findings import Evidence, find
 
-FLOW = flow_of(gated(tt.LSTM))
 SPIKES = np.r_[np.full(300, 0.4), np.full(10, 40.0)]
+
+
+@pytest.fixture(scope="module")
+def flow():
+    return flow_of(gated(tt.LSTM))
 
 
 @pytest.mark.parametrize(
@@ -26,14 +30,14 @@ SPIKES = np.r_[np.full(300, 0.4), np.full(10, 40.0)]
         ({"clip": "norm", "theta": 0.05, "clipped_share": 0.2}, []),
     ],
 )
-def test_find_judges_the_updates(known, expected):
-    assert names(FLOW, trained(**known)) == expected
+def test_find_judges_the_updates(flow, known, expected):
+    assert names(flow, trained(**known)) == expected
 
 
-def test_a_clip_is_put_at_twice_the_median_which_spikes_do_not_move():
-    (found,) = find(Evidence(FLOW, trained(grad_norms=SPIKES)))
+def test_a_clip_is_put_at_twice_the_median_which_spikes_do_not_move(flow):
+    (found,) = find(Evidence(flow, trained(grad_norms=SPIKES)))
     assert found.command.endswith("--clip-norm 0.8")
     assert "100 times the median of 0.4" in found.evidence
-    (found,) = find(Evidence(FLOW, trained(clip="norm", theta=0.05, clipped_share=1.0)))
+    (found,) = find(Evidence(flow, trained(clip="norm", theta=0.05, clipped_share=1.0)))
     assert found.command.endswith("--clip-norm 0.8")
     assert "100% of the last 300 updates were clipped at 0.05" in found.evidence

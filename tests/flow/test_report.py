@@ -1,5 +1,6 @@
 """The report: one file that fetches and runs nothing, says what was found, and survives whatever a run has recorded."""
 
+import functools
 import math
 import re
 import sys
@@ -15,8 +16,16 @@ from throughtime.flow.report import Report, flow_page, report_page
 from throughtime.flow.report.content import relative
 
 VOID = {"meta", "br"}
-VANISHING = flow_of(plain("tanh", orthogonal(0.3)))
-HEALTHY = flow_of(gated(tt.GRU))
+
+
+@functools.cache
+def vanishing():
+    return flow_of(plain("tanh", orthogonal(0.3)))
+
+
+@functools.cache
+def healthy():
+    return flow_of(gated(tt.GRU))
 
 
 class Page(HTMLParser):
@@ -56,8 +65,8 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.said).split())
 
 
-def probe(step, flow=HEALTHY, **changes):
-    return {"step": step, **flow.record(), **changes}
+def probe(step, **changes):
+    return {"step": step, **healthy().record(), **changes}
 
 
 def update(step, **changes):
@@ -69,7 +78,7 @@ def page_of(**content):
 
 
 def test_a_page_loads_nothing_and_runs_nothing():
-    text = flow_page(VANISHING)
+    text = flow_page(vanishing())
     page = Page(text)
     assert page.links == []
     assert not {"script", "link", "img", "iframe", "object", "embed", "form"} & set(page.seen)
@@ -78,8 +87,8 @@ def test_a_page_loads_nothing_and_runs_nothing():
 
 
 def test_a_page_leads_with_the_findings():
-    text = flow_page(VANISHING)
-    (found,) = VANISHING.findings
+    text = flow_page(vanishing())
+    (found,) = vanishing().findings
     said = Page(text).text
     for part in (found.evidence, found.meaning, found.remedy, found.command):
         assert part in said
@@ -87,15 +96,15 @@ def test_a_page_leads_with_the_findings():
 
 
 def test_a_healthy_network_s_page_says_so_and_an_unexamined_one_s_does_not():
-    assert "no illness that throughtime knows of" in Page(flow_page(HEALTHY)).text
-    assert "Nobody has looked yet" in page_of(flow=HEALTHY.record()).text
+    assert "no illness that throughtime knows of" in Page(flow_page(healthy())).text
+    assert "Nobody has looked yet" in page_of(flow=healthy().record()).text
     assert "was not measured" in page_of().text
 
 
 def test_the_numbers_are_the_flow_s():
-    said = Page(flow_page(HEALTHY)).text
-    assert f"{HEALTHY.horizon()} lags" in said
-    relative = HEALTHY.norms["h"][0] / HEALTHY.norms["h"][0, 0]
+    said = Page(flow_page(healthy())).text
+    assert f"{healthy().horizon()} lags" in said
+    relative = healthy().norms["h"][0] / healthy().norms["h"][0, 0]
     assert f"10 {relative[10]:.3g}" in said
 
 
@@ -137,7 +146,7 @@ def test_the_truncation_that_auto_chose_is_drawn():
 
 def test_why_training_ended_comes_before_all_else():
     metrics = [update(1), {"step": 1, "stopped": "training diverged: lower --lr, or <clip>"}]
-    text = report_page(Report(title="t", facts={}, findings=VANISHING.findings, metrics=metrics))
+    text = report_page(Report(title="t", facts={}, findings=vanishing().findings, metrics=metrics))
     assert "Training diverged: lower --lr, or <clip>" in Page(text).text
     assert text.index("did not come to its end") < text.index("Vanishing")
     assert "did not come to its end" not in page_of(metrics=[*metrics, update(2)]).text
@@ -202,18 +211,33 @@ def test_an_option_is_not_cut_at_its_hyphens():
         {"metrics": [update(1, loss=None, grad_norm=None), update(2, loss=1e300, grad_norm=1e-300)]},
         {"metrics": [update(1), {"step": 1, "stopped": "diverged"}, {"step": 1, "incident": "x"}]},
         {"metrics": [{"step": 1, "val_loss": None}]},
-        {"probes": [probe(1)]},
-        {"probes": [probe(1), probe(2, norms={"h": [[None] * 3]}, lags=[0, 1, 2], percentiles={})]},
-        {"probes": [probe(1, half_life=None, falls=False, censored=True), probe(2)]},
-        {"flow": probe(0, norms={"h": [[0.0, 0.0]]}, lags=[0, 1], percentiles={})},
-        {"flow": probe(0, norms={"h": [[1e300, 1e-300, 5e-324]]}, lags=[0, 1, 2], percentiles={})},
-        {"flow": probe(0, norms={"h": [[1e-300, 1e300]]}, lags=[0, 1], percentiles={})},
-        {"flow": probe(0, saturation=[])},
-        {"flow": probe(0, saturation=[{"h": {"kind": "relu", "dead": 0.5}}])},
+        {"probes": [{"step": 1}]},
+        {
+            "probes": [
+                {"step": 1},
+                {"step": 2, "norms": {"h": [[None] * 3]}, "lags": [0, 1, 2], "percentiles": {}},
+            ]
+        },
+        {"probes": [{"step": 1, "half_life": None, "falls": False, "censored": True}, {"step": 2}]},
+        {"flow": {"step": 0, "norms": {"h": [[0.0, 0.0]]}, "lags": [0, 1], "percentiles": {}}},
+        {
+            "flow": {
+                "step": 0,
+                "norms": {"h": [[1e300, 1e-300, 5e-324]]},
+                "lags": [0, 1, 2],
+                "percentiles": {},
+            }
+        },
+        {"flow": {"step": 0, "norms": {"h": [[1e-300, 1e300]]}, "lags": [0, 1], "percentiles": {}}},
+        {"flow": {"step": 0, "saturation": []}},
+        {"flow": {"step": 0, "saturation": [{"h": {"kind": "relu", "dead": 0.5}}]}},
     ],
 )
 def test_whatever_was_recorded_makes_a_page(content):
-    page = page_of(**content)
+    measured = {name: probe(**content[name]) for name in content.keys() & {"flow"}}
+    if "probes" in content:
+        measured["probes"] = [probe(**changes) for changes in content["probes"]]
+    page = page_of(**content | measured)
     assert "nan" not in page.text.lower().split()
     assert "None" not in page.text
 
@@ -221,7 +245,7 @@ def test_whatever_was_recorded_makes_a_page(content):
 def test_what_a_user_has_named_cannot_become_markup():
     evil = "<script>alert(1)</script>\"'&"
     finding = Finding(evil, "problem", evil, evil, evil, evil)
-    page = page_of(title=evil, facts={evil: evil}, findings=[finding], flow=HEALTHY.record())
+    page = page_of(title=evil, facts={evil: evil}, findings=[finding], flow=healthy().record())
     assert "script" not in page.seen
     assert page.text.count("alert(1)") >= 7
 
@@ -233,16 +257,16 @@ def test_a_long_run_s_page_is_small():
 
 
 def test_to_html_writes_the_page(tmp_path):
-    HEALTHY.to_html(tmp_path / "flow.html")
-    assert (tmp_path / "flow.html").read_text() == flow_page(HEALTHY)
+    healthy().to_html(tmp_path / "flow.html")
+    assert (tmp_path / "flow.html").read_text() == flow_page(healthy())
 
 
 def test_a_notebook_shows_the_curve_and_the_findings():
-    view = VANISHING._repr_html_()
+    view = vanishing()._repr_html_()
     page = Page(view)
     assert "rnn_tanh, 16 units" in page.text
-    assert f"horizon {VANISHING.horizon()} lags" in page.text
+    assert f"horizon {vanishing().horizon()} lags" in page.text
     assert "problem: vanishing" in page.text
     assert page.seen.count("svg") >= 1
     assert page.links == []
-    assert "Nothing stands out" in Page(HEALTHY._repr_html_()).text
+    assert "Nothing stands out" in Page(healthy()._repr_html_()).text
