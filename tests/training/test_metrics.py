@@ -11,7 +11,9 @@ from throughtime.training.metrics import Metrics, read_metrics, to_json
 STEP = Step(1, 9, 1, 40, 4.5, math.inf, True, 0.1, 1234.56, 3.2)
 EVALUATED = Evaluated(1, 4.4, math.inf, None, True, 0.05)
 STOPPED = Stopped(1, "why", True, None)
-PROBED = Probed(1, {"half_life": math.inf, "horizon": 12})
+FLOW = {"lags": [0, 1], "norms": {"h": [[1.0, math.nan]]}, "horizon": 12, "half_life": math.inf}
+PROBED = Probed(1, FLOW)
+KEPT = {"step": 1, **FLOW, "norms": {"h": [[1.0, None]]}, "half_life": None}  # as JSON has it
 OTHERS = (
     Started(None, "t", "m", 1, 1, 1, 1, 1, True, 0),
     Finished(1, 1, 1.0, 1, None, None, None, 1.0, 1.0, 0.0, 12, False, None, None, 0, None),
@@ -50,11 +52,7 @@ def test_what_flows_has_a_file_of_its_own(tmp_path):
         metrics(STEP)
         metrics(PROBED)
         metrics(replace(PROBED, truncation={"K": 7}))
-        assert json.loads((tmp_path / "flow.jsonl").read_text().splitlines()[0]) == {
-            "step": 1,
-            "half_life": None,
-            "horizon": 12,
-        }
+        assert json.loads((tmp_path / "flow.jsonl").read_text().splitlines()[0]) == KEPT
     assert [record.get("truncation") for record in read_metrics(tmp_path / "flow.jsonl")] == [None, {"K": 7}]
     assert len(read_metrics(tmp_path / "metrics.jsonl")) == 1
     assert metrics.flow.records == []
@@ -114,7 +112,7 @@ def test_metrics_in_memory_alone():
         metrics(STOPPED)
         metrics(PROBED)
     assert metrics.course.records == [{"step": 1, "stopped": "why"}]
-    assert metrics.flow.records == [{"step": 1, "half_life": None, "horizon": 12}]
+    assert metrics.flow.records == [KEPT]
 
 
 def test_read_metrics_leaves_out_a_line_that_a_crash_cut_short(tmp_path):
@@ -125,8 +123,54 @@ def test_read_metrics_leaves_out_a_line_that_a_crash_cut_short(tmp_path):
 @pytest.mark.parametrize("line", [b"nonsense\n", b"[1]\n"])
 def test_read_metrics_names_a_damaged_line(line, tmp_path):
     (tmp_path / "m").write_bytes(b"{}\n" + line)
-    with pytest.raises(RunError, match="damaged in line 2; expected one JSON object a line"):
+    with pytest.raises(RunError, match="damaged in line 2; expected a record as training writes it"):
         read_metrics(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": "1"},
+        {"lags": []},
+        {"lags": 7},
+        {"norms": None},
+        {"norms": {}},
+        {"norms": {"h": []}},
+        {"norms": {"h": [[1.0]]}},
+        {"norms": {"h": [[1.0, "0.5"]]}},
+        {"norms": {"h": [[1.0, 0.5]], "c": 3}},
+        {"horizon": None},
+        {"half_life": "2"},
+        {"truncation": 5},
+        {"truncation": {"K": None}},
+    ],
+)
+def test_read_metrics_names_a_line_of_flow_jsonl_that_is_no_measurement(changes, tmp_path):
+    path = tmp_path / "flow.jsonl"
+    path.write_text(to_json(KEPT) + "\n" + to_json({**KEPT, **changes}) + "\n")
+    with pytest.raises(RunError, match=r"flow\.jsonl is damaged in line 2; expected a record as training"):
+        read_metrics(path)
+    for name in KEPT.keys() & changes.keys():
+        path.write_text(to_json({key: value for key, value in KEPT.items() if key != name}) + "\n")
+        with pytest.raises(RunError, match="damaged in line 1"):
+            read_metrics(path)
+
+
+@pytest.mark.parametrize(
+    ("event", "entry"),
+    [
+        *((STEP, entry) for entry in ("step", "tokens", "clipped", "grad_norm")),
+        *((EVALUATED, entry) for entry in ("step", "best", "val_bits_per_char")),
+    ],
+)
+def test_read_metrics_names_a_line_of_metrics_jsonl_that_lacks_what_is_read_of_it(event, entry, tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    record = event.record()
+    path.write_text(to_json(record) + "\n")
+    assert len(read_metrics(path)) == 1
+    path.write_text(to_json({key: value for key, value in record.items() if key != entry}) + "\n")
+    with pytest.raises(RunError, match="damaged in line 1"):
+        read_metrics(path)
 
 
 def test_read_metrics_refuses_what_it_cannot_read(tmp_path):

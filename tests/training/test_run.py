@@ -193,7 +193,7 @@ def test_load_says_that_a_path_is_no_directory(tmp_path):
 
 
 def test_history_says_that_its_file_is_damaged(copied):
-    put("metrics.jsonl", b"{}\nnonsense\n{}\n")(copied)
+    put("metrics.jsonl", b'{"step": 1, "finished": null}\nnonsense\n{}\n')(copied)
     run = tt.load(copied)
     with pytest.raises(tt.RunError, match="damaged in line 2"):
         _ = run.history
@@ -213,3 +213,10 @@ def test_a_model_larger_than_its_files_is_refused_before_memory_is_asked_for(
         tt.load(copied)
     with pytest.raises(tt.RunError, match=r"describes no model that can be made .* more parameters than"):
         tt.resume(copied)
+
+
+def test_a_run_without_its_flow_has_an_empty_one(copied):
+    (copied / "flow.jsonl").unlink()
+    run = tt.load(copied)
+    assert run.flow_history == []
+    assert run.history != []

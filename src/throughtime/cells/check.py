@@ -77,6 +77,26 @@ def check_equations(cell: Cell, tolerance: float = 1e-6, seed: int = 0) -> dict[
     return errors
 
 
+def passes_on(cell: Cell, seed: int = 0) -> bool:
+    """Whether a state's gradient reaches the state before it without the recurrent weights, as through a gate.
+
+    By trial at random points, as a cell need not declare that it has no such path.
+
+    Examples
+    --------
+    >>> from throughtime.cells import gru, rnn_tanh
+    >>> passes_on(gru), passes_on(rnn_tanh)
+    (True, False)
+    """
+    if not cell.direct:
+        return False
+    rng = np.random.default_rng(seed)
+    first = cell.preactivations
+    last = first + len(cell.states)
+    points = (_random_point(cell, rng) for _ in range(POINTS))
+    return any(any(_backward(cell, point, point.dstate)[first:last]) for point in points)
+
+
 def _random_point(cell: Cell, rng: np.random.Generator) -> Point:
     near = rng.uniform(0.9, 1.1, len(cell.parameters)) * list(cell.parameters.values())
     a, state_prev, dstate = (

@@ -170,7 +170,9 @@ class Curve:
 
         From lag tau on, phi is taken to fall by a factor of beta a lag at least, so that lags above K add at most
             E(K) = M (phi_{K+1} + ... + phi_{tau-1} + phi_tau beta^max(0, K+1-tau) / (1 - beta))
-        to the gradient g_K over lags 0..K, M being the largest factor from dE_t/dh_{t-l} to a gradient of the weights. Then
+        to the gradient g_K over lags 0..K, M being the largest factor from dE_t/dh_{t-l} to a gradient of the weights.
+        Where phi does not do so, and what was measured beyond K comes to more, E(K) is that, continued by beta: a gradient
+        that comes back from a distant lag is not overlooked. Then
             delta(K) = E(K) / (||g_K|| - E(K)), infinite where that is not positive, and where beta is 1 or more.
         M is estimated from below, by the least value that the triangle inequality allows, ||g_K|| / sum_{l<=K} phi_l. So it
         cancels: delta is that of a gradient whose lags all point one way. Where they cancel each other in g_K, the true M is
@@ -204,9 +206,11 @@ class Curve:
         if not tail.slope < 0:
             return math.inf
         beta, to_end = tail.ratio, 1 / -math.expm1(tail.slope)  # 1 / (1 - beta)
-        before = self._scaled[K + 1 : tail.first].sum()
-        beyond = before + self._scaled[tail.first] * beta ** max(0, K + 1 - tail.first) * to_end
         last = int(self.lags[-1])
+        before = self._scaled[K + 1 : tail.first].sum()
+        falling = before + self._scaled[tail.first] * beta ** max(0, K + 1 - tail.first) * to_end
+        measured = self._scaled[K + 1 :].sum() + self._scaled[last] * beta ** max(1, K + 1 - last) * to_end
+        beyond = max(falling, measured)
         within = self._scaled[: K + 1].sum()
         if last < K:
             within += self._scaled[last] * beta * (1 - beta ** (K - last)) * to_end

@@ -9,10 +9,11 @@ from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
 from throughtime.networks.lag_rows import LagRows
 from throughtime.networks.network import StepGradients
-from throughtime.sweeps.meet import meet
+from throughtime.sweeps.meet import NOTHING, meet
 from throughtime.sweeps.slots import for_cell
 
 PERCENTILES = 10, 50, 90
+_SHARES = np.array(PERCENTILES) / 100
 
 
 class Measured(NamedTuple):
@@ -61,7 +62,8 @@ class _Meeting:
             np.full(shape, np.nan),
         )
         self._sweep = for_cell(meet, cell)
-        self._exponents = [np.zeros(R, np.int64) for _ in range(layers)]
+        # Nothing has come to the lower layers yet, and no scale of theirs may hold down what will.
+        self._exponents = [np.full(R, NOTHING if k + 1 < layers else 0, np.int64) for k in range(layers)]
         self._smallest = int(np.finfo(dtype).minexp)
         self._seen = np.empty((len(cell.states), found.dy.shape[1]), dtype)
         self._norms = buffers.empty("norms", (len(cell.states), R), np.float64)
@@ -108,16 +110,20 @@ class _Meeting:
 
 def _mean(norms: Array) -> float:
     """The mean, also where the sum would be beyond all floats."""
-    largest = norms.max()
-    return float(largest * (norms / largest).mean()) if 0 < largest < np.inf else float(largest)
+    mean = float(norms.mean())
+    if mean < np.inf:
+        return mean
+    largest = float(norms.max())
+    return largest * float((norms / largest).mean()) if largest < np.inf else largest
 
 
 def _percentiles(norms: Array) -> Array:
     """As numpy.percentile has them, which takes ten times as long over so few."""
     ordered = np.sort(norms)
-    place = (len(ordered) - 1) * np.array(PERCENTILES) / 100
+    place = (len(ordered) - 1) * _SHARES
     below = place.astype(np.int64)
     above = np.minimum(below + 1, len(ordered) - 1)
     share = place - below
-    found: Array = ordered[below] * (1 - share) + ordered[above] * share
+    low, high = ordered[below], ordered[above]
+    found: Array = np.where(low == high, low, low * (1 - share) + high * share)  # of two infinite ones, too
     return found

@@ -10,8 +10,10 @@ from throughtime.machine.arrays import Array
 _LAGS = 100  # as many as most curves need, unless more are asked for
 
 
-def lags_to_measure(max_lag: int | None, T: int) -> int:
+def lags_to_measure(max_lag: int | None, T: int, origins: Any = None) -> int:
     """The last lag: as asked for, or 100, but no more than there are in T steps.
+
+    Where it is not asked for, a number of origins has room for as many steps after it.
 
     Raises
     ------
@@ -19,7 +21,8 @@ def lags_to_measure(max_lag: int | None, T: int) -> int:
         max_lag is no whole number of at least 0.
     """
     if max_lag is None:
-        return min(_LAGS, T - 1)
+        apart = int(origins) if isinstance(origins, int | np.integer) else 1
+        return min(_LAGS, max(T - apart, T // 2, 0), T - 1)
     if isinstance(max_lag, bool) or not isinstance(max_lag, int | np.integer) or max_lag < 0:
         raise ArgumentError(
             f"max_lag={max_lag!r} found; expected a whole number of at least 0. Leave it out for at most {_LAGS} lags."

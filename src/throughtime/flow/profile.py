@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.errors import ArgumentError
+from throughtime.errors import ArgumentError, DivergedError
 from throughtime.flow.conditions import WeightConditions, weight_conditions
 from throughtime.flow.curve import Curve, Horizon
 from throughtime.flow.measure import measure
@@ -89,6 +89,8 @@ class GradientFlow:
         ------
         ArgumentError
             There is no such layer, or nothing was measured of such a part of the state.
+        DivergedError
+            Something was not a number: the model is broken, or what it was given.
         """
         if state not in self.norms:
             raise ArgumentError(
@@ -98,7 +100,14 @@ class GradientFlow:
             raise ArgumentError(
                 f"layer={layer} found; expected -{self.num_layers} to {self.num_layers - 1}. Use -1 for the top layer."
             )
-        return Curve(self.norms[state][layer])
+        phi = self.norms[state][layer]
+        broken = np.isnan(phi) & (self.origins > 0)
+        if broken.any():
+            raise DivergedError(
+                f"the gradient of layer {layer % self.num_layers} is not a number at lag {int(np.argmax(broken))}; expected finite "
+                "weights, inputs and losses. Let throughtime.examine find where the first bad value arises."
+            )
+        return Curve(phi)
 
     @property
     def half_life(self) -> float:
@@ -171,7 +180,7 @@ class GradientFlow:
         from throughtime.flow.report import flow_page
         from throughtime.storage import write_whole
 
-        write_whole(Path(path), flow_page(self).encode())
+        write_whole(Path(path), flow_page(self).encode("utf-8", "backslashreplace"))
 
     def _repr_html_(self) -> str:
         from throughtime.flow.notebook import notebook_view
@@ -210,7 +219,8 @@ def gradient_flow(
     targets : as `throughtime.bptt` has them; for a layer dy (T, B, H)
         Row t of dy is dE_t/dy_t, the gradient of the loss of step t alone; a row of zeros is a step without a loss.
     max_lag : int, optional
-        The last lag; 100 by default. Never more than T - 1, the longest past that there is.
+        The last lag; 100 by default, or less where a number of origins would not find so many steps after it. Never more
+        than T - 1, the longest past that there is.
     origins : optional
         The losses to look at, of those with a target. None for all; a number n for n evenly spaced steps t >= max_lag,
         so that every lag averages the same origins; an array (N,) of steps, or (T, B) of bool.
@@ -249,7 +259,7 @@ def gradient_flow(
             "x[:, None] to make a batch of one sequence."
         )
     T, B = shape[:2]
-    last = lags_to_measure(max_lag, T)
+    last = lags_to_measure(max_lag, T, origins)
     chosen = choose_origins(origins, T, B, last)
     if isinstance(model, Recurrent):
         found = _of_layer(model, inputs, targets, chosen, state, reset, lengths)

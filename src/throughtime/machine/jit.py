@@ -50,6 +50,16 @@ def equation(function: F) -> F:
     return wrapped
 
 
+def summing(function: F) -> F:
+    """Compile a function whose sums may be made in any order, as those of terms that all have one sign may.
+
+    One running total waits for each of its additions; several side by side do not, and are vectorised: 64 -> 11 ns for the
+    squares of 128 numbers. The order is settled when it is compiled, so the same bits come of the same numbers.
+    """
+    wrapped: F = njit(fastmath={*_EXACT, "reassoc"}, **_OPTIONS)(function)
+    return wrapped
+
+
 def compiled(function: F) -> F:
     """Compile a kernel, cached under a name that changes with anything it calls, in whatever file."""
     function.__qualname__ += "_" + fingerprint(function)

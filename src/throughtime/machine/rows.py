@@ -3,7 +3,7 @@
 import numpy as np
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.jit import compiled
+from throughtime.machine.jit import compiled, summing
 
 
 @compiled
@@ -24,24 +24,13 @@ def add_rows(rows: Array, ids: Array, table: Array) -> None:
             row[j] += rows[n, j]
 
 
-@compiled
+@summing
 def sum_of_squares(row: Array) -> float:
     """The sum of row[j]^2, in the row's own type."""
-    # A sum with one running total waits for each addition, and is not vectorised: eight totals do not wait.
-    a = b = c = d = e = f = g = h = row.dtype.type(0)
-    whole = row.size // 8 * 8
-    for j in range(0, whole, 8):
-        a += row[j] * row[j]
-        b += row[j + 1] * row[j + 1]
-        c += row[j + 2] * row[j + 2]
-        d += row[j + 3] * row[j + 3]
-        e += row[j + 4] * row[j + 4]
-        f += row[j + 5] * row[j + 5]
-        g += row[j + 6] * row[j + 6]
-        h += row[j + 7] * row[j + 7]
-    for j in range(whole, row.size):
-        a += row[j] * row[j]
-    return float(((a + b) + (c + d)) + ((e + f) + (g + h)))
+    total = row.dtype.type(0)
+    for j in range(row.size):
+        total += row[j] * row[j]
+    return float(total)
 
 
 @compiled
@@ -69,9 +58,13 @@ def count_below(row: Array, bound: float) -> int:
 
 @compiled
 def scale_row(row: Array, exponent: int) -> None:
-    """row *= 2^exponent; what becomes too small is 0."""
-    if exponent == 0:
-        return
-    factor = row.dtype.type(np.ldexp(1.0, max(exponent, -2000)))
-    for j in range(row.size):
-        row[j] *= factor
+    """row *= 2^exponent; what becomes too small is 0, and what becomes too large infinite."""
+    # A factor of its own for 2^127 or 2^-127 would be no normal number, though a product with it may be.
+    stride = 100 if row.itemsize == 4 else 1000
+    left = min(max(exponent, -3 * stride), 3 * stride)
+    while left != 0:
+        part = min(max(left, -stride), stride)
+        factor = row.dtype.type(np.ldexp(1.0, part))
+        for j in range(row.size):
+            row[j] *= factor
+        left -= part

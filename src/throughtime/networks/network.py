@@ -20,6 +20,7 @@ from throughtime.networks.scored import (
     Scored,
     check_targets,
     last_rows,
+    last_rows_that_count,
     reduction_scale,
     require_at,
     rows_that_count,
@@ -204,12 +205,12 @@ class Network(Parametrised):
         """
         with computing():
             call = self._call(inputs, state, reset, lengths)
-            T, B = call.source.T, call.source.B
             scored = self._scored(targets, call).chosen(chosen.ravel())
             run = self._run(call, buffers)
             outputs = read_out(self._readout(), run.y, scored.rows, buffers)
             losses[self.loss](outputs, scored.targets, 1.0)
-            steps, sequences = np.divmod(np.arange(T * B) if scored.rows is None else scored.rows, B)
+            assert scored.rows is not None  # as of all that are chosen
+            steps, sequences = np.divmod(scored.rows, call.source.B)
             dy = np.matmul(outputs, self._readout()["readout.weight"])
         order = np.lexsort((sequences, steps))
         return StepGradients(self._layer_params(), run.trace, steps[order], sequences[order], dy[order])
@@ -311,9 +312,8 @@ class Network(Parametrised):
         T, B = call.source.T, call.source.B
         shape = (T, B) if self.at == "every" else (B,)
         wanted = check_targets(targets, self.loss, shape, self.output_size, self.dtype)
-        if self.at == "last":
-            return Scored(last_rows(T, B, call.lengths), wanted)
-        return rows_that_count(wanted, self.loss, T, B, call.lengths)
+        counting = last_rows_that_count if self.at == "last" else rows_that_count
+        return counting(wanted, self.loss, T, B, call.lengths)
 
 
 class _Run(NamedTuple):

@@ -40,12 +40,24 @@ def last_rows(T: int, B: int, lengths: Array | None) -> Array:
 
 def rows_that_count(targets: Array, loss: str, T: int, B: int, lengths: Array | None) -> Scored:
     """Of targets at every step, (T * B,) or (T * B, O), those that count: no other row is read out."""
-    counts = np.ones(T * B, np.bool_)
+    counts = real_targets(targets, loss)
     if lengths is not None:
         counts &= (np.arange(T)[:, None] < lengths).ravel()
-    if loss != "squared":
-        counts &= (targets != IGNORED).reshape(T * B, -1).any(axis=1)
     return Scored(None, targets) if counts.all() else Scored(np.flatnonzero(counts), targets[counts])
+
+
+def last_rows_that_count(targets: Array, loss: str, T: int, B: int, lengths: Array | None) -> Scored:
+    """The same of targets at each sequence's last step, (B,) or (B, O)."""
+    counts = real_targets(targets, loss)
+    return Scored(last_rows(T, B, lengths)[counts], targets[counts])
+
+
+def real_targets(targets: Array, loss: str) -> Array:
+    """(N,) of bool: the rows with a target that is not ignored."""
+    if loss == "squared":
+        return np.ones(len(targets), np.bool_)
+    found: Array = (targets != IGNORED).reshape(len(targets), -1).any(axis=1)
+    return found
 
 
 def require_at(at: str) -> str:

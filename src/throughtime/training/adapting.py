@@ -45,9 +45,17 @@ class Adapting:
         now = self.choice
         if now is None or now.finite or (before is not None and not before.finite):
             return None
+        if now.beta < 1:
+            why = f"from lag to lag it falls by a factor of {now.beta:.3g}, so that a longer one would"
+        elif now.beta >= 1:
+            why = (
+                f"it does not fall with the lag, its factor being {now.beta:.3g}, so that no finite one would"
+            )
+        else:
+            why = "too few lags were measured to tell how it falls"
         return (
-            f"no look-back of up to {self.longest} steps holds the gradient's relative bias within {self.tolerance:g} (from "
-            f"lag to lag it falls by a factor of {now.beta:.3g}): {self.longest} is used."
+            f"no look-back of up to {self.longest} steps holds the gradient's relative bias within {self.tolerance:g} ({why}): "
+            f"{self.longest} is used."
         )
 
     def _choose(self) -> None:

@@ -111,6 +111,8 @@ def diagnose(
     if text is None:
         part, name = _own_part(run, max_lag + origins, on_progress)
     else:
+        if isinstance(text, Corpus | str):
+            run.require_tokenizer()
         tokens = tokens_of(text, run.tokenizer, run.by, on_progress)
         part, name = tokens.part, tokens.name
     ids = part.ids if isinstance(part, Sentences) else part
@@ -134,7 +136,7 @@ def diagnose(
 
 def _finite(flow: GradientFlow, name: str) -> GradientFlow:
     """The flow itself, if there is one."""
-    if not np.isfinite(flow.norms["h"][-1, 0]):
+    if not np.isfinite(flow.norms["h"][-1, 0]) or np.isnan(flow.norms["h"][:, flow.origins > 0]).any():
         raise DivergedError(
             f"the model's gradient on {name} is not finite; expected numbers. Train again with a lower learning rate, or clip."
         )
@@ -158,6 +160,8 @@ def training_facts(run: Run) -> TrainingFacts:
         seq_len=settings["seq_len"],
         reach=probed[-1]["K"] if probed else None,
         steps=steps[-1]["step"] if steps else 0,
+        kept_step=_kept_step(run.history),
+        diverged=_divergence(run.history),
         lr=settings["optimizer"]["lr"],
         optimizer=settings["optimizer"]["name"],
         init=model["init"],
@@ -168,6 +172,22 @@ def training_facts(run: Run) -> TrainingFacts:
         options=options,
         options_file=file,
     )
+
+
+def _kept_step(history: list[dict[str, Any]]) -> int | None:
+    """The step whose weights the run has: of its best evaluation, or without one its last; None if that was not recorded."""
+    evaluated = [record for record in history if "val_loss" in record]
+    if evaluated:
+        return next((record["step"] for record in reversed(evaluated) if record["best"]), None)
+    return history[-1]["step"] if history and "finished" in history[-1] else None
+
+
+def _divergence(history: list[dict[str, Any]]) -> str | None:
+    """Why training ended, if it diverged."""
+    last = history[-2:]
+    if any(record.get("action") == "stop" for record in last) and "stopped" in last[-1]:
+        return str(last[-1]["stopped"])
+    return None
 
 
 def _options(run: Run) -> tuple[Mapping[str, Any], str | None]:
@@ -189,10 +209,14 @@ def _own_part(run: Run, wanted: int, on_progress: OnProgress | None) -> tuple[Ar
     record = run.config["corpus"]
     try:
         corpus = corpus_of(Path(run.path or "."), record)
-    except RunError:
+    except (RunError, TextError):
         raise RunError(
-            f"{run.path} was trained on {record['name']}, which cannot be read again; expected a text to measure on. Name "
-            "one after the run."
+            f"{run.path} was trained on {record['name']}, which cannot be read again; expected a text to measure on. "
+            + (
+                "Name one after the run."
+                if run.tokenizer
+                else "Give token ids, from Python as throughtime.diagnose(run, ids)."
+            )
         ) from None
     tokens = tokens_of(corpus, run.tokenizer, run.by, on_progress)
     if tokens.sha256 != record["sha256"]:

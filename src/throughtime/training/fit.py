@@ -223,9 +223,9 @@ def fit(
                 DivergedError,
                 KeyboardInterrupt,
             ):  # ends that leave a whole run; after others a disk may be full
-                leave_report(run, training.flow, emit)
+                leave_report(run, training, emit)
                 raise
-            leave_report(run, training.flow, emit)
+            leave_report(run, training, emit)
     return run
 
 

@@ -109,10 +109,23 @@ class Training:
             return f"no better evaluation in {worse}"
         return self.asked
 
+    @property
+    def idle(self) -> bool:
+        """Whether the run was taken up where it had ended, so that nothing was left to do."""
+        return 0 < self.resumed_step == self.run.course.step
+
+    def last_flow(self) -> GradientFlow | None:
+        """What the last probe has measured; measured once more where that was before the run was taken up."""
+        course = self.run.course
+        if self.flow is None and course.probed is not None and not absurd_weights(self.run.model.params):
+            self.flow = self.probe.measure(course.probed)
+        return self.flow
+
     # ------------------------------------------------------------ from update to update
 
     def _loop(self) -> None:
         while True:
+            self.flow = None  # of weights that may have been gone back behind
             with suppress(RolledBack):
                 self._between_updates()  # what a run was stopped before
                 while not self._is_done():

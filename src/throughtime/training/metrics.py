@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any
 
 from throughtime.errors import RunError
@@ -21,6 +21,8 @@ from throughtime.training.events import (
     Step,
     Stopped,
 )
+
+_NUMBER = (int, float, NoneType)  # null is what JSON has for one that is not finite
 
 
 class Journal:
@@ -132,6 +134,33 @@ class Metrics:
         self.flow.cut(mark["flow"])
 
 
+def _is_course(record: Record) -> bool:
+    """Whether it is one of metrics.jsonl, with all that is read of it again."""
+    entries: dict[str, tuple[type, ...]] = {"step": (int,)}
+    if "loss" in record:
+        entries |= {"tokens": (int,), "clipped": (bool,), "loss": _NUMBER, "grad_norm": _NUMBER}
+    if "val_loss" in record:
+        entries |= {"best": (bool,), "val_loss": _NUMBER, "val_bits_per_char": _NUMBER}
+    return all(name in record and isinstance(record[name], kinds) for name, kinds in entries.items())
+
+
+def _is_flow(record: Record) -> bool:
+    """The same of flow.jsonl."""
+    try:
+        lags, layers = record["lags"], [*record["norms"].values()]
+        curves = [curve for each in layers for curve in each]
+        return (
+            bool(lags and record["norms"]["h"])
+            and all(len(curve) == len(lags) for curve in curves)
+            and all(isinstance(value, _NUMBER) for curve in curves for value in curve)
+            and all(isinstance(record[name], int) for name in ("step", "horizon"))
+            and isinstance(record["half_life"], _NUMBER)
+            and isinstance(record.get("truncation", {"K": 0})["K"], int)
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
 def read_metrics(path: Path) -> list[Record]:
     """The records of a metrics.jsonl or a flow.jsonl; a last line that a crash has cut short is left out.
 
@@ -153,10 +182,19 @@ def read_metrics(path: Path) -> list[Record]:
             record = json.loads(line)
         except ValueError:
             record = None
-        if not isinstance(record, dict):
-            raise RunError(f"{path} is damaged in line {number}; expected one JSON object a line. {remedy}")
+        if not isinstance(record, dict) or not _SHAPES.get(path.name, _is_any)(record):
+            raise RunError(
+                f"{path} is damaged in line {number}; expected a record as training writes it. {remedy}"
+            )
         records.append(record)
     return records
+
+
+def _is_any(record: Record) -> bool:
+    return True
+
+
+_SHAPES = {METRICS: _is_course, FLOW: _is_flow}
 
 
 def to_json(record: Record, indent: int | None = None) -> str:

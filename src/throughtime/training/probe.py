@@ -53,14 +53,15 @@ class Probe:
         self._buffers = Buffers()
 
     def measure(self, step: int) -> GradientFlow | None:
-        """What is found after `step` updates; None where not even the loss's own step has a finite gradient."""
+        """What is found after `step` updates; None where a gradient is not a number."""
         rng = np.random.default_rng([self._seed, _STREAM, step])
         train = self._train
         if isinstance(train, StreamBatches):
             flow = self._of_stretches(train, rng)
         else:
             flow = self._of_sentences(train, rng)
-        return flow if np.isfinite(flow.norms["h"][-1, 0]) else None
+        first = np.isfinite(flow.norms["h"][-1, 0])
+        return flow if first and not np.isnan(flow.norms["h"][:, flow.origins > 0]).any() else None
 
     def _of_stretches(self, train: StreamBatches, rng: np.random.Generator) -> GradientFlow:
         """Stretches of the text that begin anywhere, each from a zero state; origins where all lags exist."""

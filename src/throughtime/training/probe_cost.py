@@ -10,6 +10,7 @@ from throughtime.data.streams import StreamBatches
 from throughtime.networks.language_model import LanguageModel
 from throughtime.training.plan import Plan
 from throughtime.training.probe import ORIGINS, Probe
+from throughtime.truncation import Auto
 
 # Less than what is promised: operations are not seconds.
 _SHARE = 0.03
@@ -25,7 +26,7 @@ _MOST = 400
 def affordable_interval(
     model: LanguageModel, train: StreamBatches | SentenceBatches, plan: Plan, steps: int
 ) -> int:
-    """Updates from one probe to the next, so that probes cost at most 5% of training and are no more than 400.
+    """Updates from one probe to the next, so that probes cost at most 5% of training and, but under Auto, are at most 400.
 
     Parameters
     ----------
@@ -37,7 +38,9 @@ def affordable_interval(
     rows = train.tokens / len(train)
     share = probe_cost(model, Probe(model, train, plan)) / update_cost(model, rows, rows + _again(plan))
     # Threads share an update, and not a probe.
-    return max(math.ceil(share * plan.threads / _SHARE), math.ceil(steps / _MOST), 1)
+    # What Auto chooses must not depend on how long training is meant to be.
+    few = 1 if isinstance(plan.truncation, Auto) else math.ceil(steps / _MOST)
+    return max(math.ceil(share * plan.threads / _SHARE), few, 1)
 
 
 def update_cost(model: LanguageModel, scored: float, run: float) -> float:

@@ -58,9 +58,13 @@ class Run:
 
     @property
     def flow_history(self) -> list[Record]:
-        """The records of flow.jsonl, one for each probe: its `step`, and what `GradientFlow.record` tells."""
+        """The records of flow.jsonl, one for each probe: its `step`, and what `GradientFlow.record` tells.
+
+        Empty where there is no such file: a run can do without.
+        """
         if self._flow_history is None:
-            self._flow_history = [] if self.path is None else read_metrics(self.path / FLOW)
+            file = None if self.path is None else self.path / FLOW
+            self._flow_history = [] if file is None or not file.exists() else read_metrics(file)
         return self._flow_history
 
     def require_tokenizer(self) -> Tokenizer:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from throughtime.cells.check import passes_on
+from throughtime.errors import ArgumentError
 from throughtime.flow.curve import Curve, Horizon
-from throughtime.flow.findings.numbers import lags
+from throughtime.flow.findings.numbers import lags, plain
 from throughtime.initial.grammar import Initialisation, parse_initialisation
 from throughtime.machine.arrays import Array
 from throughtime.truncation import Auto, Chunk, Full, Truncation, Window, parse_truncation
@@ -16,6 +18,8 @@ from throughtime.truncation import Auto, Chunk, Full, Truncation, Window, parse_
 if TYPE_CHECKING:
     from throughtime.flow.profile import GradientFlow
 
+# A learning rate that was too high is tried again at a quarter.
+_LESS = 0.25
 # The default truncation: by it a network is judged whose training nothing limits, or is not known.
 _USUAL = 50
 
@@ -34,6 +38,10 @@ class TrainingFacts:
         Under `auto` the lags that every loss reaches at present; None where that is not known.
     steps : int
         Updates made.
+    kept_step : int or None
+        The one after which the weights were as they are now; None where that is not known.
+    diverged : str or None
+        Why training ended before its time, where it diverged, in one line.
     lr : float
     optimizer : str
     init : str
@@ -57,6 +65,8 @@ class TrainingFacts:
     steps: int
     lr: float
     optimizer: str
+    kept_step: int | None = None
+    diverged: str | None = None
     init: str = "default"
     reach: int | None = None
     clip: str | None = None
@@ -67,9 +77,12 @@ class TrainingFacts:
     options_file: str | None = None
 
     @cached_property
-    def parsed(self) -> Truncation | Auto:
-        """The truncation itself."""
-        return parse_truncation(self.truncation)
+    def parsed(self) -> Truncation | Auto | None:
+        """The truncation itself; None for somebody's own, of which nothing is known."""
+        try:
+            return parse_truncation(self.truncation)
+        except ArgumentError:
+            return None
 
     def reached(self, lags: Array) -> Array:
         """The share of the losses that reaches each lag, averaged over their places in an update."""
@@ -83,12 +96,19 @@ class TrainingFacts:
                 return np.where(lags <= k, self._within_update(lags), 0.0)
             case Full():
                 return self._within_update(lags)
-        return np.ones(len(lags))  # somebody's own
+        return np.ones(len(lags))
+
+    @property
+    def lower_lr(self) -> float:
+        """The learning rate to try after one that was too high."""
+        return plain(_LESS * self.lr)
 
     @property
     def longest(self) -> int | None:
-        """The greatest lag that any loss reaches; None where nothing limits it."""
+        """The greatest lag that any loss reaches; None where nothing limits it, or it is not known."""
         match self.parsed:
+            case None:
+                return None
             case Chunk(k2=k2):
                 return k2 - 1
             case Auto():
@@ -143,12 +163,12 @@ class Evidence:
         if self.training is None or self.curve.phi[0] == 0:
             return 0.0
         phi = np.nan_to_num(self.curve.phi / np.nanmax(self.curve.phi))
-        return 1 - float(phi @ self.training.reached(self.flow.lags)) / float(phi.sum())
+        return max(0.0, 1 - float(phi @ self.training.reached(self.flow.lags)) / float(phi.sum()))
 
-    @property
+    @cached_property
     def gated(self) -> bool:
         """Whether a state may pass on by itself, as through a gate: the network can then learn to hold it."""
-        return self.flow.cell.direct
+        return passes_on(self.flow.cell)
 
     @cached_property
     def start(self) -> Initialisation:

@@ -69,6 +69,8 @@ def _cause(evidence: Evidence) -> str:
     if conditions.must_vanish or conditions.radius < _SMALL_RADIUS:
         return f"{found}, and the recurrent weights are small (spectral radius {conditions.radius:.2g})"
     began = f", and the recurrent weights started {start}" if start in _CARRYING else ""
+    if conditions.activation == "identity":
+        return f"{found}{began}: the directions in which the loss changes are among those that W shrinks"
     saturated = evidence.flow.saturation[-1].gates[evidence.flow.cell.gates[0]].saturated
     flat = 0.0 if saturated is None else float(saturated.mean())
     why = (

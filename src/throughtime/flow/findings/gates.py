@@ -13,6 +13,8 @@ from throughtime.flow.findings.numbers import lags, percent
 # A gate that is shut so much of the time, averaged over units, has hardly one that remembers. GRUs that learn little more
 # than pairs of letters come to 0.9.
 _SHUT = 0.95
+# So little open on average, each step leaves a fifth of the state at most, also where the gate is never quite shut.
+_AJAR = 0.2
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ def shut_gate(evidence: Evidence) -> Finding | None:
         return None
     found = [layer.gates[known.gate] for layer in evidence.flow.saturation]
     shut = [0.0 if gate.left is None else float(gate.left.mean()) for gate in found]
-    layer = int(np.argmax(shut))
-    if shut[layer] < _SHUT:
+    layer = int(np.argmin([gate.mean.mean() for gate in found]))
+    if shut[layer] < _SHUT and found[layer].mean.max() > _AJAR:
         return None
     gate = known.gate
     return Finding(

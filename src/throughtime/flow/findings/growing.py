@@ -1,5 +1,9 @@
 """Gradients that grow: over lags, and from update to update."""
 
+import math
+from itertools import repeat
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from throughtime.flow.findings.command import Changes, command, with_start
@@ -7,6 +11,9 @@ from throughtime.flow.findings.evidence import Evidence
 from throughtime.flow.findings.finding import Finding
 from throughtime.flow.findings.numbers import factor, percent, plain
 from throughtime.machine.arrays import Array
+
+if TYPE_CHECKING:
+    from throughtime.flow.profile import GradientFlow
 
 # As `throughtime.assert_horizon` has it: where distant lags outweigh the last step tenfold, they are what is learned.
 _TENFOLD = 10
@@ -26,22 +33,38 @@ def exploding(evidence: Evidence) -> Finding | None:
     """A gradient that grows on its way back."""
     if not evidence.measured:
         return None
-    relative = np.nan_to_num(evidence.curve.relative)
-    lag = int(np.argmax(relative))
-    if relative[lag] <= _TENFOLD:
+    flow = evidence.flow
+    layer, lag, growth = max(map(_growth, repeat(flow), range(flow.num_layers)), key=lambda found: found[-1])
+    if growth <= _TENFOLD:
         return None
-    conditions = evidence.flow.conditions[-1]
+    conditions = flow.conditions[layer]
     why = f"; gamma*||W||_2 is {conditions.bound:.3g}, and above 1 it can" if conditions else ""
+    where = "" if flow.num_layers == 1 else f" of layer {layer}"
     changes, remedy = _against_growth(evidence)
     return Finding(
         "exploding",
         "problem",
-        f"At lag {lag} the gradient is {factor(relative[lag])} times what it was at lag 0{why}.",
+        f"At lag {lag} the gradient{where} is {factor(growth)} times what it was at lag 0{why}.",
         "A few steps far back outweigh all others: updates are large and point where these point, the longer the truncation "
         "the more so, and training is thrown off by single stretches of the data.",
         remedy,
         command(evidence, changes),
     )
+
+
+def _growth(flow: "GradientFlow", layer: int) -> tuple[int, int, float]:
+    """A layer, the lag at which its gradient is largest, and how many times as large as at lag 0.
+
+    Below the top layer a gradient that does not fade grows, too, as more and more paths lead to it, but ever more slowly;
+    so there only a curve counts that grows tenfold in its later half alone.
+    """
+    curve = flow.curve(layer=layer)
+    tail = curve.tail()
+    if layer + 1 < flow.num_layers and not tail.slope * (tail.last - tail.first) > math.log(_TENFOLD):
+        return layer, 0, 0.0
+    relative = np.nan_to_num(curve.relative)
+    lag = int(np.argmax(relative))
+    return layer, lag, float(relative[lag])
 
 
 def _against_growth(evidence: Evidence) -> tuple[Changes, str]:
@@ -50,7 +73,7 @@ def _against_growth(evidence: Evidence) -> tuple[Changes, str]:
     if training is None or training.clip is None:
         theta, why = 1.0, "a usual value to begin with"
         if training is not None and len(training.grad_norms):
-            theta, why = _clip_for(training.grad_norms), "twice the median of the last updates"
+            theta, why = usual_clip(training.grad_norms), "twice the median of the last updates"
         return {"clip-norm": theta}, (
             f"Clip the gradient's norm at {theta:g}, {why}: updates keep their direction and stay of a usual size. If the "
             "loss still jumps, lower the learning rate, or start the recurrent weights orthogonal."
@@ -74,7 +97,7 @@ def gradient_spikes(evidence: Evidence) -> Finding | None:
     median, high = np.quantile(training.grad_norms, [0.5, 0.99])
     if median == 0 or high < _SPIKE * median:
         return None
-    theta = _clip_for(training.grad_norms)
+    theta = usual_clip(training.grad_norms)
     return Finding(
         "gradient-spikes",
         "caution",
@@ -95,7 +118,7 @@ def always_clipped(evidence: Evidence) -> Finding | None:
     median = float(np.median(training.grad_norms))
     if training.clipped_share < _MOSTLY or training.theta >= _TOO_LOW * median:
         return None
-    theta = _clip_for(training.grad_norms)
+    theta = usual_clip(training.grad_norms)
     return Finding(
         "always-clipped",
         "caution",
@@ -109,6 +132,6 @@ def always_clipped(evidence: Evidence) -> Finding | None:
     )
 
 
-def _clip_for(norms: Array) -> float:
-    """A robust multiple of the usual norm: the median is not moved by spikes."""
-    return plain(_CLIP_AT * float(np.median(norms))) or 1.0
+def usual_clip(norms: Array) -> float:
+    """A robust multiple of the usual norm, as the median is not moved by spikes; 1 where none is known."""
+    return (plain(_CLIP_AT * float(np.median(norms))) if len(norms) else 0.0) or 1.0

@@ -6,7 +6,7 @@ from throughtime.flow.findings.evidence import Evidence
 from throughtime.flow.findings.finding import Finding
 from throughtime.flow.findings.numbers import lags, percent
 
-# Of the entries that are not 0: fewer are no loss.
+# Of all entries: fewer are no loss.
 _LOST = 0.01
 
 

@@ -1,6 +1,7 @@
 """All rules, in the order in which what they find matters."""
 
 from throughtime.flow.findings.cutting import truncation_too_long, truncation_too_short
+from throughtime.flow.findings.ending import diverged
 from throughtime.flow.findings.evidence import Evidence
 from throughtime.flow.findings.fading import vanishing
 from throughtime.flow.findings.finding import Finding
@@ -10,6 +11,7 @@ from throughtime.flow.findings.losing import no_gradient, underflow
 from throughtime.flow.findings.units import dead_units, saturated_units
 
 _RULES = (
+    diverged,
     no_gradient,
     exploding,
     saturated_units,
@@ -28,8 +30,9 @@ _EXPLAINED_BY = {
     "saturated-units": {"exploding"},
     "vanishing": {"saturated-units", "dead-units"},
     "truncation-too-short": {"exploding"},
-    "truncation-too-long": _FADING,
-    "gradient-spikes": {"exploding"},
+    "truncation-too-long": {"diverged", *_FADING},
+    "gradient-spikes": {"exploding", "diverged"},
+    "always-clipped": {"diverged"},
 }
 
 

@@ -1,0 +1,73 @@
+"""What is said of a run that diverged: first of all that it did, and never again at its learning rate."""
+
+import numpy as np
+import pytest
+from tests.flow.illnesses import flow_of, gated, names, orthogonal, plain, trained
+
+import throughtime as tt
+from throughtime.flow.findings import Evidence, find
+
+WHY = "training diverged at step 7: the loss is nan; expected a finite one (learning rate 0.002). Lower it."
+
+
+@pytest.mark.parametrize(
+    ("layer", "others"), [(gated(tt.LSTM), []), (plain("tanh", orthogonal(0.3)), ["vanishing"])]
+)
+def test_divergence_comes_first(layer, others):
+    flow = flow_of(layer)
+    assert names(flow, trained(diverged=WHY)) == ["diverged", *others]
+    assert names(flow, trained()) == others
+
+
+def test_divergence_is_told_with_the_weights_that_were_measured():
+    flow = flow_of(gated(tt.GRU))
+    (found,) = find(Evidence(flow, trained(diverged=WHY, kept_step=1200)))
+    assert found.evidence == (
+        "Training diverged at step 7: the loss is nan. The weights that were measured are those of step 1,200."
+    )
+    (found,) = find(Evidence(flow, trained(diverged=WHY)))
+    assert "those of an earlier step" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("known", "ending"),
+    [
+        ({"grad_norms": np.full(9, 3.0)}, "--lr 0.0005 --clip-norm 6"),
+        ({"grad_norms": np.zeros(0)}, "--lr 0.0005 --clip-norm 1"),
+        ({"clip": "norm", "theta": 1.0}, "--lr 0.0005"),
+    ],
+)
+def test_what_diverged_is_tried_again_more_slowly_and_clipped(known, ending):
+    training = trained(
+        diverged=WHY, options={"files": ["a.txt"], "lr": 0.002}, options_file="o.toml", **known
+    )
+    (found,) = find(Evidence(flow_of(gated(tt.GRU)), training))
+    assert found.command.endswith(f" {ending}")
+
+
+def test_no_remedy_repeats_the_rate_that_diverged():
+    options = {"files": ["a.txt"], "lr": 0.002}
+    training = trained(diverged=WHY, options=options, options_file="o.toml")
+    found = find(Evidence(flow_of(plain("tanh", orthogonal(0.3))), training))
+    assert [each.name for each in found] == ["diverged", "vanishing"]
+    assert all("--lr 0.0005" in each.command for each in found)
+
+
+def test_what_updates_were_like_is_no_news_where_they_diverged():
+    spikes = np.r_[np.full(300, 0.4), np.full(10, 40.0)]
+    flow = flow_of(gated(tt.LSTM))
+    assert names(flow, trained(grad_norms=spikes)) == ["gradient-spikes"]
+    assert names(flow, trained(grad_norms=spikes, diverged=WHY)) == ["diverged"]
+    clipped = {"clip": "norm", "theta": 0.05, "clipped_share": 1.0}
+    assert names(flow, trained(diverged=WHY, **clipped)) == ["diverged"]
+    assert names(flow, trained("chunk:100", diverged=WHY)) == ["diverged"]
+
+
+def test_of_a_truncation_of_somebody_s_own_nothing_is_said():
+    flow = flow_of(gated(tt.LSTM))
+    training = trained(truncation="Mine()")
+    assert training.parsed is None
+    assert training.longest is None
+    assert training.reached(np.arange(3)).tolist() == [1, 1, 1]
+    assert names(flow, training) == []
+    assert names(flow_of(plain("tanh", orthogonal(0.3))), training) == ["vanishing"]
