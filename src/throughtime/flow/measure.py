@@ -13,7 +13,6 @@ from throughtime.sweeps.meet import NOTHING, meet
 from throughtime.sweeps.slots import for_cell
 
 PERCENTILES = 10, 50, 90
-_SHARES = np.array(PERCENTILES) / 100
 
 
 class Measured(NamedTuple):
@@ -40,14 +39,33 @@ def measure(found: StepGradients, max_lag: int, buffers: Buffers) -> Measured:
     with computing(), np.errstate(over="ignore", invalid="ignore"):
         meeting = _Meeting(found, max_lag, buffers)
         rows = LagRows(found.params, found.trace, found.steps, found.sequences, buffers.part("rows"))
-        rows.dh[-1][...] = found.dy
+        scales = _scales(found.dy)
+        halves = -scales // 2, -scales - -scales // 2  # a factor for all of 2^-127 would be no normal number
+        first, second = (np.ldexp(found.dy.dtype.type(1), half)[:, None] for half in halves)
+        np.multiply(found.dy, first, out=rows.dh[-1])
+        rows.dh[-1] *= second
+        meeting.exponents[-1][...] = scales
         for back in range(max_lag + 1):
             rows.go(back, back == max_lag, meeting)
         return meeting.measured
 
 
+def _scales(dy: Array) -> Array:
+    """(R,) of int32: the exponents that bring each row's largest entry to about 1; 0 where there is none to bring."""
+    largest = np.abs(dy).max(axis=1)
+    scales: Array = np.frexp(np.where(np.isfinite(largest), largest, 0))[1]
+    return scales
+
+
 class _Meeting:
-    """Measures each layer's rows at each lag, in the order in which `LagRows.go` comes to them."""
+    """Measures each layer's rows at each lag, in the order in which `LagRows.go` comes to them.
+
+    Attributes
+    ----------
+    measured : Measured
+    exponents : list of (R,) of int
+        Layer by layer those of the rows, as `throughtime.sweeps.meet` has them.
+    """
 
     def __init__(self, found: StepGradients, max_lag: int, buffers: Buffers) -> None:
         trace, R = found.trace, len(found.steps)
@@ -62,8 +80,8 @@ class _Meeting:
             np.full(shape, np.nan),
         )
         self._sweep = for_cell(meet, cell)
-        # Nothing has come to the lower layers yet, and no scale of theirs may hold down what will.
-        self._exponents = [np.full(R, NOTHING if k + 1 < layers else 0, np.int64) for k in range(layers)]
+        # Nothing has come to any layer yet, and no scale may hold down what will.
+        self.exponents = [np.full(R, NOTHING, np.int64) for _ in range(layers)]
         self._smallest = int(np.finfo(dtype).minexp)
         self._seen = np.empty((len(cell.states), found.dy.shape[1]), dtype)
         self._norms = buffers.empty("norms", (len(cell.states), R), np.float64)
@@ -86,10 +104,10 @@ class _Meeting:
             rows.sequences,
             *rows.trace.layers[k].swept,
             above,
-            self._exponents[k if top else k + 1],
+            self.exponents[k if top else k + 1],
             rows.dh[k],
             rows.dstate[k],
-            self._exponents[k],
+            self.exponents[k],
             self._seen,
             self._smallest,
             self._norms,
@@ -117,13 +135,17 @@ def _mean(norms: Array) -> float:
     return largest * float((norms / largest).mean()) if largest < np.inf else largest
 
 
-def _percentiles(norms: Array) -> Array:
+def _percentiles(norms: Array) -> list[float]:
     """As numpy.percentile has them, which takes ten times as long over so few."""
     ordered = np.sort(norms)
-    place = (len(ordered) - 1) * _SHARES
-    below = place.astype(np.int64)
-    above = np.minimum(below + 1, len(ordered) - 1)
-    share = place - below
-    low, high = ordered[below], ordered[above]
-    found: Array = np.where(low == high, low, low * (1 - share) + high * share)  # of two infinite ones, too
-    return found
+    return [_between(ordered, (len(ordered) - 1) * p / 100) for p in PERCENTILES]
+
+
+def _between(ordered: Array, place: float) -> float:
+    """What lies at a place between two entries; an infinite one has no part in what lies at another."""
+    below = int(place)
+    low, share = float(ordered[below]), place - below
+    if share == 0:
+        return low
+    high = float(ordered[below + 1])
+    return low if low == high else low * (1 - share) + high * share
