@@ -45,6 +45,8 @@ def test_flow_json_has_the_flow_and_the_findings(cli, fading):
     assert [each["name"] for each in found["findings"]] == ["vanishing"]
     assert found["findings"][0] == expected.findings[0].record()
     assert found["truncation"] == "chunk:40"
+    assert found["left_out"] == expected.evidence.lost > expected.flow.mass_beyond(39)
+    assert found["mean_lag"] == expected.flow.mean_lag
     assert found["text"] == "the held-out part of long.txt"
     assert found["conditions"][1]["must_vanish"] is expected.flow.conditions[1].must_vanish
     assert len(found["lyapunov_exponents"]) == 3
@@ -124,7 +126,47 @@ def test_flow_html_writes_the_run_s_report_with_this_flow(cli, fading, trained, 
     assert escape(found.findings[0].evidence) in page
     assert f"horizon {found.flow.horizon()}<" in page
     assert '<th scope="row">61</th>' in page
+    assert "<dd>on the held-out part of long.txt, with the weights after update " in page
+    for said in (
+        "What the weights allow: layer 0 (bottom)",
+        "Lyapunov exponents",
+        "over 50 steps ",
+        "too small",
+    ):
+        assert said in page
     assert json.loads(cli("flow", trained, corpus, "--html", "a.html", "--json").out)["html"] == "a.html"
+
+
+@pytest.mark.parametrize("place", ["", ".", "missing/flow.html", "text.txt/flow.html", "/dev/null"])
+def test_flow_refuses_a_page_that_cannot_be_written_before_it_measures(
+    place, cli, trained, corpus, monkeypatch
+):
+    def diagnose(*arguments):
+        raise AssertionError("it measures")
+
+    monkeypatch.setattr("throughtime.training.diagnosis.diagnose", diagnose)
+    result = cli("flow", trained, "--html", place)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"throughtime: --html is {place!r}, ")
+    assert result.err.count("\n") == 1
+
+
+def test_flow_of_a_text_that_is_too_short_claims_no_health(cli, trained, tmp_path):
+    (tmp_path / "tiny.txt").write_text("the")
+    for how in ([], ["--quiet"]):
+        result = cli("flow", trained, "tiny.txt", "--html", "a.html", *how)
+        assert result.code == 0
+        assert "Too short to tell" in result.out
+        assert "Give a longer text" in " ".join(result.out.split())
+        assert "Nothing stands out" not in result.out
+    page = (tmp_path / "a.html").read_text()
+    assert "Too short to tell" in page
+    assert "no illness" not in page
+
+
+def test_flow_help_says_which_text_is_measured(cli):
+    said = " ".join(cli("flow", "--help").out.split())
+    assert "on the text that the run held out. Where that is too short, or nothing was held out" in said
 
 
 def test_flow_tells_what_it_leaves_out_of_a_directory(cli, trained, tmp_path):

@@ -24,7 +24,13 @@ def test_plot_draws_the_relative_curves_on_a_log_scale(tmp_path):
             phi = flow.norms[state][layer]
             np.testing.assert_allclose(curves[f"layer {layer}, {state}"], phi / phi[0])
     assert ax.get_yscale() == "log"
-    assert len(ax.collections) == 2  # bands of h
+    for band, layer in zip(ax.collections, (1, 0), strict=True):  # of h
+        low, high = (flow.percentiles["h"][k, layer] / flow.norms["h"][layer, 0] for k in (0, 2))
+        found = band.get_paths()[0].vertices
+        for lag in flow.lags:
+            edges = found[found[:, 0] == lag, 1]
+            np.testing.assert_allclose([edges.min(), edges.max()], [low[lag], high[lag]])
+    assert ax.get_title() == f"lstm, 2 layers of 4 units: half-life {flow.half_life:.3g} lags"
     assert ax.get_legend() is not None
     assert f"horizon {flow.horizon()}" in {text.get_text() for text in ax.texts}
     figure.savefig(tmp_path / "flow.png")
@@ -45,7 +51,10 @@ def test_plot_of_a_flow_without_a_gradient_is_empty(tmp_path):
     model = tt.SequenceModel(2, 4, 1, "rnn", seed=0)
     model.params["readout.weight"][...] = 0
     x = np.ones((30, 2, 2), np.float32)
-    tt.gradient_flow(model, x, x[..., :1]).plot().savefig(tmp_path / "flow.png")
+    figure = tt.gradient_flow(model, x, x[..., :1]).plot()
+    figure.savefig(tmp_path / "flow.png")
+    assert figure.axes[0].get_title() == "rnn_tanh, 4 units: no gradient"
+    assert not figure.axes[0].texts
 
 
 def test_plot_without_matplotlib_says_how_to_install_it(monkeypatch):

@@ -73,6 +73,18 @@ def update(step, **changes):
     return {"step": step, "loss": 2.0, "grad_norm": 1.0, "clipped": False, **changes}
 
 
+def in_short(text):
+    """The large numbers of a page: (value, what it means) by name."""
+    found = re.findall(r"<div><dt>([^<]+)</dt><dd><b>([^<]+)</b><span>([^<]+)</span></dd></div>", text)
+    return {name: (value, meaning) for name, value, meaning in found}
+
+
+def falling(phi, **changes):
+    """A measurement of this curve alone, as a file has it: without the numbers that follow from it."""
+    lags = list(range(len(phi)))
+    return {"lags": lags, "norms": {"h": [phi]}, "horizon": lags[-1], "censored": False, **changes}
+
+
 def page_of(**content):
     return Page(report_page(Report(**{"title": "t", "facts": {}, **content})))
 
@@ -106,6 +118,67 @@ def test_the_numbers_are_the_flow_s():
     assert f"{healthy().horizon()} lags" in said
     relative = healthy().norms["h"][0] / healthy().norms["h"][0, 0]
     assert f"10 {relative[10]:.3g}" in said
+
+
+def test_in_short_are_the_numbers_that_matter():
+    text = report_page(Report(title="t", facts={}, flow=healthy().record(), reach=1, left_out=0.25))
+    beyond = f"{100 * healthy().mass_beyond(1):.0f}% lies beyond its last lag"
+    assert in_short(text) == {
+        "Horizon": (f"{healthy().horizon()} lags", "in which 99% of the gradient lies"),
+        "Half-life": (f"{healthy().half_life:.3g} lags", "steps back until the gradient has halved"),
+        "Training reaches back": ("1 lag", "at most: the truncation"),
+        "Training leaves out": (
+            "25%",
+            f"of the measured gradient, which training cannot see; {beyond}",
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("record", "half_life"),
+    [
+        (falling([1.0, 0.5, 0.25], half_life=1.0), "1 lag"),
+        (falling([1.0, 1.0, 2.0], half_life=None, falls=False), "infinite"),
+        (falling([1.0, 0.5], half_life=None, falls=False), "unknown"),
+    ],
+)
+def test_a_half_life_that_is_no_number_says_why(record, half_life):
+    found = in_short(report_page(Report(title="t", facts={}, flow=record)))
+    assert found["Half-life"][0] == half_life
+    assert ("does not fall" in found["Half-life"][1]) == (half_life == "infinite")
+    assert ("too few lags" in found["Half-life"][1]) == (half_life == "unknown")
+
+
+def test_a_bounded_horizon_of_one_lag_is_told_in_the_singular():
+    found = in_short(report_page(Report(title="t", facts={}, flow=falling([1.0, 0.5], censored=True))))
+    assert found["Horizon"] == ("at least 1 lag", "the gradient reaches beyond what was measured")
+
+
+def test_where_no_gradient_is_there_is_no_horizon_either():
+    text = report_page(Report(title="t", facts={}, flow=falling([0.0, 0.0, 0.0]), reach=5))
+    assert list(in_short(text)) == ["Training reaches back"]
+
+
+def test_what_is_too_short_to_judge_is_not_called_healthy():
+    page = page_of(findings=[], flow=falling([1.0, 0.5])).text
+    assert "Too short to tell" in page
+    assert "--max-lag" in page
+    assert "no illness" not in page
+    page = page_of(findings=[], flow=falling([1.0, 0.5, 0.25])).text
+    assert "Too short to tell" not in page
+    assert "no illness" in page
+
+
+def test_a_gradient_that_is_no_number_is_refused_and_a_notebook_says_so(tmp_path):
+    model = tt.SequenceModel(2, 4, 1, "rnn", seed=0)
+    model.params["readout.weight"][...] = np.nan
+    x = np.ones((9, 2, 2), np.float32)
+    flow = tt.gradient_flow(model, x, x[..., :1])
+    with pytest.raises(tt.DivergedError, match="not a number at lag 0"):
+        flow.to_html(tmp_path / "flow.html")
+    with pytest.raises(tt.DivergedError, match="not a number at lag 0"):
+        flow.plot()
+    assert "not a number at lag 0" in Page(flow._repr_html_()).text
 
 
 def test_each_part_of_the_state_and_each_layer_has_its_curve():
@@ -259,14 +332,3 @@ def test_a_long_run_s_page_is_small():
 def test_to_html_writes_the_page(tmp_path):
     healthy().to_html(tmp_path / "flow.html")
     assert (tmp_path / "flow.html").read_text() == flow_page(healthy())
-
-
-def test_a_notebook_shows_the_curve_and_the_findings():
-    view = vanishing()._repr_html_()
-    page = Page(view)
-    assert "rnn_tanh, 16 units" in page.text
-    assert f"horizon {vanishing().horizon()} lags" in page.text
-    assert "problem: vanishing" in page.text
-    assert page.seen.count("svg") >= 1
-    assert page.links == []
-    assert "Nothing stands out" in Page(healthy()._repr_html_()).text

@@ -31,7 +31,8 @@ def test_sparkline_has_the_first_lag_and_the_last_and_no_more_than_fits(lags):
 
 
 @pytest.mark.parametrize(
-    ("half_life", "told"), [(3.14159, "3.14"), (math.inf, "infinite"), (math.nan, "unknown"), (0.0, "0")]
+    ("half_life", "told"),
+    [(3.14159, "3.14"), (math.inf, "infinite"), (math.nan, "unknown"), (0.0, "0"), (1234.5, "1,234")],
 )
 def test_lag_line_tells_the_top_layer_s_curve_and_its_half_life(half_life, told):
     assert (
@@ -45,4 +46,5 @@ def test_lag_line_of_no_gradient_is_blank():
 
 
 def test_lag_line_fits_a_terminal():
-    assert len(lag_line(probed([1.0] * 10_000, math.inf))) <= 80
+    for half_life in (math.inf, math.nan, 123456.0):
+        assert len(lag_line(probed([1.0] * 10_000, half_life))) <= 80

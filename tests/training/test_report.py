@@ -2,13 +2,17 @@
 
 import html
 import json
+import re
 
+import numpy as np
 import pytest
 from tests.training.conftest import TEXT, small_model
 
 import throughtime as tt
-from throughtime.training.diagnosis import training_facts
+from throughtime.flow.findings.numbers import percent
+from throughtime.training.diagnosis import diagnose, training_facts
 from throughtime.training.events import Noticed, Step
+from throughtime.training.records import clip_record
 from throughtime.training.report import write_report
 
 TOKENIZER = tt.Tokenizer.train(TEXT)
@@ -23,20 +27,28 @@ def page_of(place):
     return html.unescape((place / "report.html").read_text(encoding="utf-8"))
 
 
+def facts_of(place):
+    """What a page says of the training, by name."""
+    return dict(re.findall(r"<div><dt>([^<]+)</dt><dd>([^<]+)</dd></div>", page_of(place)))
+
+
 def test_a_run_ends_with_its_report(tmp_path):
     run = train(tmp_path / "run", flow_every=3, clip=tt.ClipNorm(0.5))
     page = page_of(run.path)
     last = run.flow_history[-1]
     assert f"{'at least ' if last['censored'] else ''}{last['horizon']} lags" in page
-    for said in (
-        "12 updates",
-        "chunk:10",
-        "adam, learning rate 0.01",
-        "norm at 0.5",
-        "1 layer of",
-        "Learning curve",
-    ):
-        assert said in page
+    assert facts_of(run.path) == {
+        "Cell": "gru",
+        "Size": "1 layer of 12 units",
+        "Text": "the text",
+        "Training": "12 updates",
+        "Truncation": "chunk:10",
+        "Optimiser": "adam, learning rate 0.01",
+        "Clipping": "of the norm at 0.5",
+        "Start of the weights": "default",
+        "Measured": "on the training text, with the weights after update 12",
+    }
+    assert "Learning curve" in page
     # The same page later, but for what was made of the last measurement then.
     assert page_of(write_report(tt.load(run.path), tmp_path / "report.html").parent).count(
         "<svg"
@@ -60,12 +72,20 @@ def test_without_probes_a_report_has_the_course_of_training(tmp_path):
     assert "Horizon" not in page.split("The words")[0]
 
 
-def test_a_run_that_is_taken_up_and_measures_nothing_more_claims_no_health(tmp_path):
+def test_a_run_that_is_taken_up_and_ends_before_its_next_probe_is_judged_all_the_same(tmp_path):
     train(tmp_path / "run", flow_every=12)
     run = tt.resume(tmp_path / "run", TEXT * 4, max_steps=13)
     page = page_of(run.path)
-    assert "Nobody has looked yet" in page
-    assert "13 updates" in page
+    assert "Nobody has looked yet" not in page
+    assert facts_of(run.path)["Training"] == "13 updates"
+
+
+def test_a_page_made_from_records_alone_claims_no_health(tmp_path):
+    run = train(None, flow_every=5)
+    assert "Nobody has looked yet" in page_of(write_report(run, tmp_path / "report.html").parent)
+    assert facts_of(tmp_path)["Measured"] == "on the training text, with the weights after update 10"
+    write_report(run, tmp_path / "report.html", step=0)
+    assert facts_of(tmp_path)["Measured"] == "on the training text, with the weights before the first update"
 
 
 def test_stopped_and_diverged_runs_have_a_report(tmp_path):
@@ -122,3 +142,58 @@ def test_a_name_cannot_become_markup(tmp_path):
     assert "<b>&run" not in text
     assert "&lt;b&gt;&amp;run" in text
     assert json.loads((out / "config.json").read_text())["corpus"]["name"] == "the text"
+
+
+@pytest.mark.parametrize(
+    ("clip", "told"),
+    [
+        (tt.ClipNorm(0.5), "of the norm at 0.5"),
+        (tt.ClipValue(0.01), "of every value at 0.01"),
+        (tt.ClipAuto(3), "of the norm at 3 times its average"),
+        (None, "none"),
+    ],
+)
+def test_a_clip_is_told_with_its_number(clip, told, trained, tmp_path):
+    run = tt.load(trained.path)
+    run.config["training"]["clip"] = clip_record(clip)
+    assert facts_of(write_report(run, tmp_path / "report.html").parent)["Clipping"] == told
+
+
+def test_a_diagnosis_leads_with_what_it_measured_and_says_what_that_was(trained, tmp_path):
+    found = diagnose(trained, TEXT, max_lag=40, origins=4)
+    for run in (trained, tt.load(trained.path)):
+        page = page_of(write_report(run, tmp_path / "report.html", diagnosis=found).parent)
+        measured = facts_of(tmp_path)["Measured"]
+        assert measured == f"on {found.text}, with the weights after update {trained.finished.best_step}"
+        assert f"(Lyapunov exponents: −{-found.exponents.exponents[0]:.3f}," in page
+        assert "over 20 steps " in page
+        assert "no entry of the gradient" in page.lower()
+    assert trained.finished.best_step > 0
+
+
+def test_what_training_leaves_out_is_more_than_what_lies_beyond_its_last_lag(trained, tmp_path):
+    found = diagnose(trained, TEXT, max_lag=60, origins=4)
+    beyond = found.flow.mass_beyond(19)
+    assert found.training.longest == 19
+    assert percent(found.evidence.lost) != percent(beyond)
+    page = page_of(write_report(trained, tmp_path / "report.html", diagnosis=found).parent)
+    assert (
+        f"<b>{percent(found.evidence.lost)}</b><span>of the measured gradient, which training cannot see"
+        in page
+    )
+    assert f"{percent(beyond)} lies beyond its last lag" in page
+
+
+def test_what_training_leaves_out_is_known_from_the_records_alone(tmp_path):
+    run = train(None, flow_every=6)
+    phi = np.array(run.flow_history[-1]["norms"]["h"][-1])
+    share = 1 - phi @ np.clip((10 - np.arange(len(phi))) / 10, 0, 1) / phi.sum()
+    assert share > 0.01
+    page = page_of(write_report(run, tmp_path / "report.html").parent)
+    assert f"<dt>Training leaves out</dt><dd><b>{percent(share)}</b>" in page
+
+
+def test_a_text_whose_name_is_no_utf_8_has_a_report(trained, tmp_path):
+    run = tt.load(trained.path)
+    run.config["corpus"]["name"] = "bad\udcff.txt"
+    assert facts_of(write_report(run, tmp_path / "report.html").parent)["Text"] == r"bad\udcff.txt"

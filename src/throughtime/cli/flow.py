@@ -1,14 +1,34 @@
 """`throughtime flow`: how far the gradient of a trained model reaches back in time, and what to do about it."""
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from throughtime.cli.ranges import whole
+from throughtime.errors import ArgumentError
 
 if TYPE_CHECKING:
     from throughtime.training.diagnosis import Diagnosis
+
+
+def _writable(value: str | None) -> str | None:
+    """The name of a file, refused before anything is measured if none can lie there."""
+    if value is None:
+        return None
+    path = Path(value)
+    if path.exists() and not path.is_file():
+        raise ArgumentError(
+            f"--html is {value!r}, which is no file; expected the name of one to write. Name one such as flow.html."
+        )
+    if not os.access(path.parent, os.W_OK | os.X_OK) or not path.parent.is_dir():
+        raise ArgumentError(
+            f"--html is {value!r}, and {str(path.parent)!r} is no directory that can be written in; expected one. Make it, or "
+            "name another place."
+        )
+    return value
 
 
 def flow(
@@ -17,7 +37,7 @@ def flow(
         str | None,
         typer.Argument(
             metavar="[FILE]",
-            help="A text in UTF-8, also .gz, or a directory of texts; - is standard input. By default what the run held out.",
+            help="A text in UTF-8, also .gz, or a directory of texts; - is standard input. By default the run's own: what it held out, or where that is too short what it learned from.",
             show_default=False,
         ),
     ] = None,
@@ -38,6 +58,7 @@ def flow(
             help="Write the run's report, one page that opens without a network.",
             metavar="PATH",
             show_default=False,
+            callback=_writable,
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="The findings alone.")] = False,
@@ -47,7 +68,8 @@ def flow(
 ) -> None:
     """Measure how far a trained model's gradient reaches back in time, and say what to do about it.
 
-    The gradient of single output steps is followed back lag by lag, on text that the model has not learned from.
+    The gradient of single output steps is followed back lag by lag: on FILE, or on the text that the run held out. Where
+    that is too short, or nothing was held out, it is the text that the model has learned from.
     """
     from throughtime.cli.flow_text import describe, tell_findings
     from throughtime.cli.texts import read_text
@@ -62,7 +84,7 @@ def flow(
     if html is not None:
         from throughtime.training.report import write_report
 
-        write_report(loaded, html, found.findings, found.flow)
+        write_report(loaded, html, diagnosis=found)
     if as_json:
         print(to_json({"run": run, "file": file, "html": html, **_record(found)}))
         return

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from throughtime.flow.profile import GradientFlow
-    from throughtime.machine.arrays import Array
     from throughtime.training.diagnosis import Diagnosis
     from throughtime.training.run import Run
 
@@ -22,7 +21,9 @@ def describe(found: "Diagnosis", run: "Run") -> Iterator[str]:
     flow, training = found.flow, found.training
     layers = f"{flow.num_layers} x {flow.hidden_size}" if flow.num_layers > 1 else f"{flow.hidden_size}"
     yield f"{run.path}: {flow.cell.name} {layers}, {training.steps:,} updates, truncation {training.truncation}"
-    yield f"Measured on {found.text}: the losses of {int(flow.origins[0]):,} steps, each followed back by itself."
+    losses = int(flow.origins[0])
+    followed = "the loss of 1 step" if losses == 1 else f"the losses of {losses:,} steps, each"
+    yield f"Measured on {found.text}: {followed} followed back by itself."
     if flow.curve().phi[0] > 0:
         for layer in reversed(range(flow.num_layers)):
             yield ""
@@ -35,8 +36,12 @@ def describe(found: "Diagnosis", run: "Run") -> Iterator[str]:
 
 def tell_findings(found: "Diagnosis") -> Iterator[str]:
     """The findings, each with its command."""
-    if not found.findings:
+    from throughtime.flow.words import TOO_SHORT
+
+    if not found.findings and found.evidence.measured:
         yield "Nothing stands out: no illness that throughtime knows of was found."
+    elif not found.findings:
+        yield from textwrap.wrap(TOO_SHORT, _WIDTH)
     for number, finding in enumerate(found.findings):
         if number:
             yield ""
@@ -77,16 +82,16 @@ def _bar(share: float) -> str:
 def _measures(found: "Diagnosis") -> Iterator[str]:
     """What the curves amount to, a line each."""
     from throughtime.flow.findings.numbers import percent
+    from throughtime.flow.words import half_life_in_words, horizon_in_words, underflow_in_words
 
     flow, training = found.flow, found.training
     curve = flow.curve()
     horizon = curve.horizon()
-    half_lives = {state: _half_life(flow.curve(state).half_life) for state in flow.norms}
+    half_lives = {state: half_life_in_words(flow.curve(state).half_life) for state in flow.norms}
     others = [f"; of {state}, {shown}" for state, shown in half_lives.items() if state != "h"]
     yield from _line("half-life", half_lives["h"] + "".join(others))
-    yield from _line(
-        "horizon", f"{horizon} lags hold 99% of the gradient; the mean lag is {curve.mean_lag:.3g}"
-    )
+    holds = f"{horizon_in_words(horizon, horizon.censored)} hold{'s' if horizon == 1 else ''}"
+    yield from _line("horizon", f"{holds} 99% of the gradient; the mean lag is {curve.mean_lag:.3g}")
     longest = training.longest
     beyond = (
         "" if longest is None else f", {percent(curve.mass_beyond(longest))} beyond its last lag, {longest}"
@@ -116,13 +121,7 @@ def _measures(found: "Diagnosis") -> Iterator[str]:
             f"{rates} a step, the first of the top layer's exponents: below 0 a difference of the state dies out, above 0 "
             "it grows, and with it the gradient.",
         )
-    yield from _line("underflow", _underflow(flow.underflow[-1], flow.dtype))
-
-
-def _half_life(lags: float) -> str:
-    if math.isnan(lags):
-        return "not measurable"
-    return f"{lags:.3g} lags" if lags < math.inf else "infinite, as the gradient does not fall"
+    yield from _line("underflow", underflow_in_words(flow.underflow[-1], flow.dtype))
 
 
 def _power(log: float) -> str:
@@ -146,18 +145,6 @@ def _gate(name: str, record: dict[str, str | float | None]) -> str:
         case "sigmoid":
             return f"{name} shut {share('left')}, open {share('right')}"
     return f"{name} dead in {share('dead')} of the units"
-
-
-def _underflow(shares: "Array", dtype: str) -> str:
-    """Where entries begin to be lost."""
-    import numpy as np
-
-    from throughtime.flow.findings.numbers import percent
-
-    lost = np.flatnonzero(np.nan_to_num(shares) > 0)
-    if not len(lost):
-        return f"no entry of the gradient is too small for {dtype}"
-    return f"from lag {lost[0]} on entries are too small for {dtype}, at the last lag {percent(float(shares[-1]))} of them"
 
 
 def _line(label: str, text: str) -> list[str]:

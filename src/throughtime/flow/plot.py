@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from throughtime.flow.report.of_flow import cell_in_words
+from throughtime.flow.words import half_life_in_words
 from throughtime.machine.arrays import Array
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def plot_flow(flow: "GradientFlow", ax: "Axes | None" = None) -> "Figure":
     ------
     ImportError
         matplotlib is missing; the message says how to install it.
+    DivergedError
+        The gradient is no number.
     """
     try:
         from matplotlib.figure import Figure
@@ -50,17 +53,10 @@ def plot_flow(flow: "GradientFlow", ax: "Axes | None" = None) -> "Figure":
                 low, high = (_relative(flow.percentiles[state][k, layer], phi) for k in (0, 2))
                 ax.fill_between(flow.lags, low, high, color=colour, alpha=0.15, linewidth=0)
             ax.plot(flow.lags, _relative(phi, phi), style, color=colour, label=name + state)
-    horizon = flow.horizon()
-    ax.axvline(horizon, color="0.4", linewidth=1, linestyle=(0, (2, 3)))
-    ax.annotate(
-        f"horizon {horizon}",
-        (horizon, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(4 if horizon < 0.7 * flow.lags[-1] else -4, -12),
-        textcoords="offset points",
-        ha="left" if horizon < 0.7 * flow.lags[-1] else "right",
-        color="0.3",
-    )
+    curve, found = flow.curve(), "no gradient"
+    if curve.phi[0] > 0:
+        found = f"half-life {half_life_in_words(curve.half_life)}"
+        _mark_horizon(flow, ax)
     ax.set_yscale("log")
     bottom, top = ax.get_ylim()
     # The margin above would grow with all that lies below what is shown.
@@ -68,12 +64,27 @@ def plot_flow(flow: "GradientFlow", ax: "Axes | None" = None) -> "Figure":
     ax.set_xlim(0, max(1, flow.lags[-1]))
     ax.set_xlabel("lag (steps from the loss back to the state)")
     ax.set_ylabel("gradient (lag 0 = 1)")
-    ax.set_title(f"{cell_in_words(flow)}: half-life {_lags(flow.half_life)}")
-    if len(ax.get_lines()) > 2:  # the horizon is one
+    ax.set_title(f"{cell_in_words(flow)}: {found}")
+    if flow.num_layers * len(flow.norms) > 1:
         ax.legend()
     figure = ax.get_figure(root=True)
     assert figure is not None  # an Axes is always in one
     return figure
+
+
+def _mark_horizon(flow: "GradientFlow", ax: "Axes") -> None:
+    horizon = flow.horizon()
+    right = horizon < 0.7 * flow.lags[-1]
+    ax.axvline(horizon, color="0.4", linewidth=1, linestyle=(0, (2, 3)))
+    ax.annotate(
+        f"horizon {horizon}",
+        (horizon, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(4 if right else -4, -12),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        color="0.3",
+    )
 
 
 def _relative(values: Array, phi: Array) -> Array:
@@ -86,7 +97,3 @@ def _relative(values: Array, phi: Array) -> Array:
 def _colours(number: int) -> list[str]:
     """The top layer's first, in matplotlib's own cycle."""
     return [f"C{k % 10}" for k in range(number)]
-
-
-def _lags(half_life: float) -> str:
-    return f"{half_life:.3g} lags" if np.isfinite(half_life) else "infinite" if half_life > 0 else "unknown"

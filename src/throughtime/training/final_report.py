@@ -28,9 +28,9 @@ def leave_report(run: Run, training: Training, tell: Listener) -> None:
         return
     reported = replace(run)  # a long run's records are let go with it
     try:
-        flow = training.last_flow()
+        flow = training.flow
         findings = None if flow is None else find(Evidence(flow, training_facts(reported)))
-        write_report(reported, findings=findings, flow=flow)
+        write_report(reported, findings=findings, flow=flow, step=training.flow_step)
     except (OSError, ThroughtimeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         # What a damaged file has kept from being written cannot be written otherwise.

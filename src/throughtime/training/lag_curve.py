@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from throughtime.flow.words import half_life_in_words
 from throughtime.training.events import Probed
 
 WIDTH = 24
@@ -24,9 +25,7 @@ def lag_line(probed: Probed, plain: bool = False) -> str:
     >>> lag_line(Probed(10, flow))
     'gradient by lag, log scale: 0 ██▇▇▆▅▅▄▄▃▂▂▁ 12, half-life 1'
     """
-    half_life = f"{probed.half_life:.3g}"
-    if not math.isfinite(probed.half_life):
-        half_life = "infinite" if probed.half_life > 0 else "unknown"
+    half_life = half_life_in_words(probed.half_life, unit=False)
     curve = sparkline(probed.relative, plain)
     return f"gradient by lag, log scale: 0 {curve} {len(probed.relative) - 1}, half-life {half_life}"
 

@@ -66,7 +66,8 @@ class Training:
         self.checkpoints = Safekeeping(run, self.emit)
         self.response = Response(run, self.checkpoints, self.emit)
         self.probe = Probe(run.model, material.train, run.plan)
-        self.flow: GradientFlow | None = None  # what the last probe has measured
+        self.flow: GradientFlow | None = None  # what the last probe has measured, and when
+        self.flow_step: int | None = None
         if resume:
             self.checkpoints.take_up()
         else:
@@ -114,13 +115,6 @@ class Training:
         """Whether the run was taken up where it had ended, so that nothing was left to do."""
         return 0 < self.resumed_step == self.run.course.step
 
-    def last_flow(self) -> GradientFlow | None:
-        """What the last probe has measured; measured once more where that was before the run was taken up."""
-        course = self.run.course
-        if self.flow is None and course.probed is not None and not absurd_weights(self.run.model.params):
-            self.flow = self.probe.measure(course.probed)
-        return self.flow
-
     # ------------------------------------------------------------ from update to update
 
     def _loop(self) -> None:
@@ -131,6 +125,8 @@ class Training:
                 while not self._is_done():
                     self._epoch()
                 self._probe_if_due()  # a callback may have ended training after the last update
+                if self.flow is None and self.run.course.probed is not None:  # before the run was taken up
+                    self.flow, self.flow_step = self.probe.measure(self.run.course.step), self.run.course.step
                 self._evaluate_if_due()
                 return
 
@@ -237,7 +233,7 @@ class Training:
         flow = self.probe.measure(course.step)
         if flow is None:
             return
-        self.flow = flow
+        self.flow, self.flow_step = flow, course.step
         horizon, half_life = flow.horizon(), flow.half_life
         course.probed, course.horizon, course.censored = course.step, int(horizon), horizon.censored
         course.half_life = half_life if math.isfinite(half_life) else None

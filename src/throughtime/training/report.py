@@ -1,17 +1,22 @@
 """A run's report: from its records, one page that opens without a network."""
 
+import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from throughtime.errors import ArgumentError
-from throughtime.flow.findings import Finding
+import numpy as np
+
+from throughtime.errors import ArgumentError, DamagedError
+from throughtime.flow.findings import Finding, TrainingFacts
 from throughtime.flow.profile import GradientFlow
-from throughtime.flow.report import Report, report_page
-from throughtime.storage import write_whole
-from throughtime.training.diagnosis import training_facts
-from throughtime.training.directory import REPORT
+from throughtime.flow.report import Report, Stability, report_page
+from throughtime.flow.report.content import Record, top_curve
+from throughtime.storage import open_sealed, write_whole
+from throughtime.training.diagnosis import Diagnosis, training_facts
+from throughtime.training.directory import REPORT, WEIGHTS
 from throughtime.training.run import Run
 
 
@@ -20,6 +25,9 @@ def write_report(
     path: str | os.PathLike[str] | None = None,
     findings: Sequence[Finding] | None = None,
     flow: GradientFlow | None = None,
+    *,
+    step: int | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> Path:
     """Write what a run has recorded as one HTML file.
 
@@ -31,7 +39,11 @@ def write_report(
     findings : sequence of Finding, optional
         What the page begins with; None if nobody has looked.
     flow : GradientFlow, optional
-        A measurement to lead with in place of the run's last probe.
+        What the last probe has measured, with more than its record holds.
+    step : int, optional
+        The update that left the weights which `flow` was measured with; by default that of the last probe.
+    diagnosis : Diagnosis, optional
+        A measurement of the finished model, to lead with in place of the last probe and with findings of its own.
 
     Returns
     -------
@@ -52,29 +64,83 @@ def write_report(
             )
         path = run.path / REPORT
     path = Path(path)
-    write_whole(path, report_page(_report(run, findings, flow)).encode())
+    shown = _report(run, findings, flow, step) if diagnosis is None else _diagnosed(run, diagnosis)
+    # A file's name may hold bytes that are no UTF-8.
+    write_whole(path, report_page(shown).encode("utf-8", "backslashreplace"))
     return path
 
 
-def _report(run: Run, findings: Sequence[Finding] | None, flow: GradientFlow | None) -> Report:
-    training = training_facts(run)
-    return Report(
+def _diagnosed(run: Run, found: Diagnosis) -> Report:
+    """The report that leads with a measurement of the finished model."""
+    step = _kept_step(run)
+    weights = "" if step is None else f", with the weights {_after(step)}"
+    return replace(
+        _report(run, found.findings, found.flow),
+        facts=_facts(run.config, found.training.steps, f"on {found.text}{weights}"),
+        stability=Stability(
+            conditions=found.flow.conditions,
+            chain=found.chain,
+            exponents=() if found.exponents is None else found.exponents.exponents.tolist(),
+            dtype=found.flow.dtype,
+        ),
+    )
+
+
+def _report(
+    run: Run, findings: Sequence[Finding] | None, flow: GradientFlow | None, step: int | None = None
+) -> Report:
+    """The report that leads with the last probe."""
+    training, probes = training_facts(run), run.flow_history
+    if step is None and probes:
+        step = probes[-1]["step"]
+    measured = None if step is None else f"on the training text, with the weights {_after(step)}"
+    shown = Report(
         title=f"Where the gradient goes: {_name(run)}",
-        facts=_facts(run.config, training.steps),
+        facts=_facts(run.config, training.steps, measured),
         findings=findings,
         flow=None if flow is None else flow.record(),
-        probes=run.flow_history,
+        probes=probes,
         metrics=run.history,
         reach=training.longest,
+        stability=Stability(conditions=() if flow is None else flow.conditions, dtype=run.model.dtype.name),
     )
+    return replace(shown, left_out=_left_out(shown.last, training))
+
+
+def _left_out(record: Record | None, training: TrainingFacts) -> float | None:
+    """The share of a measured gradient that training leaves out."""
+    curve = None if record is None else top_curve(record)
+    if curve is None or math.isnan(curve.mean_lag):
+        return None
+    phi = np.nan_to_num(curve.phi / np.nanmax(curve.phi))
+    return max(0.0, 1 - float(phi @ training.reached(np.arange(len(phi)))) / float(phi.sum()))
+
+
+def _kept_step(run: Run) -> int | None:
+    """The update whose weights the run has kept; None where that is not known."""
+    if run.finished is not None:
+        return run.finished.best_step
+    if run.path is None:
+        return None
+    try:
+        _, about = open_sealed(run.path / WEIGHTS)
+    except (OSError, DamagedError):
+        return None
+    step = about.get("step") if isinstance(about, dict) else None
+    return step if isinstance(step, int) else None
+
+
+def _after(step: int) -> str:
+    """When in training something was so."""
+    return f"after update {step:,}" if step else "before the first update"
 
 
 def _name(run: Run) -> str:
     return "a run" if run.path is None else run.path.resolve().name
 
 
-def _facts(config: dict[str, Any], steps: int) -> dict[str, str]:
-    """What was trained on what, and how, in the words of the page."""
+def _facts(config: dict[str, Any], steps: int, measured: str | None) -> dict[str, str]:
+    """What was trained on what, how, and what was measured, in the words of the page."""
     model, training, corpus = config["model"], config["training"], config["corpus"]
     cell = model["cell"]
     layers = "1 layer" if model["num_layers"] == 1 else f"{model['num_layers']} layers"
@@ -88,9 +154,17 @@ def _facts(config: dict[str, Any], steps: int) -> dict[str, str]:
         "Optimiser": f"{optimizer['name']}, learning rate {optimizer['lr']:g}",
         "Clipping": "none" if clip is None else _clip(clip),
         "Start of the weights": model["init"],
+        **({} if measured is None else {"Measured": measured}),
     }
 
 
 def _clip(clip: dict[str, Any]) -> str:
-    theta = clip.get("theta")
-    return f"{clip['name']}{'' if theta is None else f' at {theta:g}'}"
+    """A clip's record in words; of a user's own there is the name alone."""
+    match clip:
+        case {"name": "norm", "theta": theta}:
+            return f"of the norm at {theta:g}"
+        case {"name": "value", "value": value}:
+            return f"of every value at {value:g}"
+        case {"name": "auto", "multiple": multiple}:
+            return f"of the norm at {multiple:g} times its average"
+    return str(clip["name"])

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from throughtime.flow.drawing.bars import Bar, Group, bars
 from throughtime.flow.drawing.heat import Levels, heat
-from throughtime.flow.drawing.lines import Level, Mark, Series, Strip, lines
+from throughtime.flow.drawing.lines import Mark, Series, Strip, lines
 from throughtime.flow.drawing.scale import Axis
 
 STYLE = files(__name__).joinpath("chart.css").read_text(encoding="utf-8")
@@ -18,7 +18,6 @@ __all__ = [
     "Axis",
     "Bar",
     "Group",
-    "Level",
     "Levels",
     "Mark",
     "Series",

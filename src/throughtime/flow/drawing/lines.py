@@ -33,7 +33,6 @@ class Series:
         "steps" keep a value until the next one; "points" are triangles, for values that are at least so high.
     colour : int or None
         Its place in the palette; None for its place among the series.
-    dashed : bool
     """
 
     label: str
@@ -43,7 +42,6 @@ class Series:
     high: Values | None = None
     kind: Literal["line", "steps", "points"] = "line"
     colour: int | None = None
-    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,14 +49,6 @@ class Mark:
     """A place on the horizontal axis that has a meaning."""
 
     x: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Level:
-    """A value on the vertical axis that has a meaning."""
-
-    y: float
     label: str
 
 
@@ -78,7 +68,6 @@ def lines(
     title: str,
     description: str,
     marks: Sequence[Mark] = (),
-    levels: Sequence[Level] = (),
     strip: Strip | None = None,
 ) -> str:
     """Draw curves.
@@ -90,13 +79,12 @@ def lines(
         The horizontal one always ends with the values.
     title, description : str
         The chart's name, and what it shows for those who do not see it.
-    marks, levels : sequence
-        Vertical and horizontal lines.
+    marks : sequence of Mark
+        Vertical lines.
     strip : Strip, optional
     """
     along = [value for one in series for value in one.x] + [mark.x for mark in marks]
     up = [value for one in series for part in (one.y, one.low, one.high) for value in part or ()]
-    up += [level.y for level in levels]
     colours = [(one.colour if one.colour is not None else k) % COLOURS for k, one in enumerate(series)]
     entries = [
         (one.label, _sample(one, colour)) for one, colour in zip(series, colours, strict=True) if one.label
@@ -112,7 +100,6 @@ def lines(
     drawings = [_band(one, colour, plot) for one, colour in zip(series, colours, strict=True)]
     drawings += [_strip(strip, plot)] if strip is not None else []
     drawings += [_curve(one, colour, plot) for one, colour in zip(series, colours, strict=True)]
-    drawings += [_level(level, plot) for level in levels]
     drawings += [_mark(mark, row, plot) for row, mark in enumerate(sorted(marks, key=lambda each: each.x))]
     return svg(
         title,
@@ -148,7 +135,7 @@ def _curve(one: Series, colour: int, plot: Plot) -> str:
         pieces = [_stepped(piece) for piece in pieces]
     path = "".join(drawn(piece) for piece in pieces if len(piece) > 1)
     kind = f"tt-line tt-{colour}"
-    return (element("path", d=path, class_=kind + " tt-dashed" * one.dashed) if path else "") + (
+    return (element("path", d=path, class_=kind) if path else "") + (
         element("path", d=dots, class_=f"{kind} tt-dots") if dots else ""
     )
 
@@ -184,7 +171,7 @@ def _sample(one: Series, colour: int) -> str:
     if one.kind == "points":
         return element("path", d="M8 11h10l-5 -9z", class_=f"tt-fill tt-{colour}")
     band = "" if one.low is None else element("rect", width=26, height=12, class_=f"tt-band tt-{colour}")
-    return band + element("path", d="M0 6h26", class_=f"tt-line tt-{colour}" + " tt-dashed" * one.dashed)
+    return band + element("path", d="M0 6h26", class_=f"tt-line tt-{colour}")
 
 
 def _strip(strip: Strip, plot: Plot) -> str:
@@ -206,11 +193,4 @@ def _mark(mark: Mark, row: int, plot: Plot) -> str:
     anchor, beside = ("start", 5) if x + 5 + length(mark.label) <= plot.width else ("end", -5)
     return element("path", d=drawn([(x, 0.0), (x, plot.height)]), class_="tt-mark") + text(
         mark.label, x + beside, 16.0 + 20 * (row % 5), "tt-halo", text_anchor=anchor
-    )
-
-
-def _level(level: Level, plot: Plot) -> str:
-    y = (1 - plot.y.place(level.y)) * plot.height
-    return element("path", d=drawn([(0.0, y), (plot.width, y)]), class_="tt-mark") + text(
-        level.label, plot.width - 4, y - 6 if y > 24 else y + 16, "tt-halo", text_anchor="end"
     )

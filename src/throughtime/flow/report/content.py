@@ -3,10 +3,11 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from throughtime.errors import InputError
+from throughtime.flow.conditions import WeightConditions
 from throughtime.flow.curve import Curve
 from throughtime.flow.drawing import Axis
 from throughtime.flow.drawing.numbers import is_number
@@ -15,6 +16,28 @@ from throughtime.flow.findings import Finding
 Record: TypeAlias = Mapping[str, Any]
 
 STEP = Axis("training step", from_zero=True, whole=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stability:
+    """What is known of a network apart from its curves; whatever is missing is left out.
+
+    Attributes
+    ----------
+    conditions : sequence of WeightConditions or None
+        Layer by layer; None for a gated one.
+    chain : mapping of int to float
+        By number of steps the most that they leave of any gradient of the top layer, as a natural logarithm.
+    exponents : sequence of float
+        The first Lyapunov exponents of the top layer, the greatest first.
+    dtype : str or None
+        Of the numbers that it computes in.
+    """
+
+    conditions: Sequence[WeightConditions | None] = ()
+    chain: Mapping[int, float] = field(default_factory=dict)
+    exponents: Sequence[float] = ()
+    dtype: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +59,10 @@ class Report:
         Records of metrics.jsonl.
     reach : int or None
         The last lag that any loss reaches in training; None where nothing limits it.
+    left_out : float or None
+        The share of the measured gradient that training leaves out; None where that is not known.
+    stability : Stability
+        Of the network that the last measurement is of.
     """
 
     title: str
@@ -45,6 +72,8 @@ class Report:
     probes: Sequence[Record] = ()
     metrics: Sequence[Record] = ()
     reach: int | None = None
+    left_out: float | None = None
+    stability: Stability = field(default_factory=Stability)
 
     @property
     def last(self) -> Record | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from throughtime.flow.curve import Horizon
 from throughtime.flow.drawing import Axis, Levels, Mark, Series, heat, lines
-from throughtime.flow.drawing.numbers import is_number, power_of_ten, short, told
-from throughtime.flow.report.content import STEP, Record, relative, top_curve
+from throughtime.flow.drawing.numbers import is_number, power_of_ten, told
+from throughtime.flow.report.content import STEP, Record, relative
 from throughtime.flow.report.page import chart, details, table
 
 LAG = Axis("lag: steps from the loss back to the state", whole=True)
@@ -124,18 +125,9 @@ def half_life(record: Record) -> float | None:
     return value if record.get("falls", True) and is_number(value) else None
 
 
-def half_life_in_words(record: Record) -> str:
-    """The half-life, or why there is none."""
-    value = half_life(record)
-    if value is not None:
-        return f"{short(value)} lags"
-    curve = top_curve(record)
-    return "cannot be told" if curve is None or curve.half_life != float("inf") else "does not fall"
-
-
 def horizon(record: Record) -> str:
-    """The horizon in words."""
-    return f"at least {record['horizon']}" if record.get("censored") else str(record["horizon"])
+    """The horizon as a number, or that it is at least so long."""
+    return str(Horizon(record["horizon"], bool(record.get("censored"))))
 
 
 def layer_name(layer: int, layers: int) -> str:

@@ -1,10 +1,14 @@
 """The report as a page: what stands out first, then the charts, and at the end the words."""
 
-from throughtime.flow.drawing.numbers import is_number, short
+import math
+
+from throughtime.flow.curve import Curve
+from throughtime.flow.drawing.numbers import is_number
+from throughtime.flow.findings.numbers import percent
 from throughtime.flow.report.content import Record, Report, top_curve
 from throughtime.flow.report.course import loss_chart, norm_chart
 from throughtime.flow.report.gates import saturation_chart, saturation_course
-from throughtime.flow.report.lags import half_life_in_words, heat_chart, horizon, lag_chart
+from throughtime.flow.report.lags import half_life, heat_chart, lag_chart
 from throughtime.flow.report.page import (
     facts,
     figures,
@@ -17,6 +21,8 @@ from throughtime.flow.report.page import (
     section,
 )
 from throughtime.flow.report.reach import reach_chart, truncation_chart
+from throughtime.flow.report.stability import stability_in_words
+from throughtime.flow.words import TOO_SHORT, counted, half_life_in_words, horizon_in_words
 
 GLOSSARY = {
     "Gradient": "What training goes by: in which direction, and how strongly, each number in the network would have to "
@@ -27,7 +33,8 @@ GLOSSARY = {
     "counts in training.",
     "Half-life": "The number of lags in which the gradient halves. Where it is short, the gradient vanishes; where there "
     "is none, the gradient stays as it is or grows.",
-    "Truncation": "How many steps back training follows the gradient; what lies beyond is left out to save time.",
+    "Truncation": "How many steps back training follows the gradient; what lies beyond is left out to save time. The first losses "
+    "of an update are followed less far than the last ones.",
     "Saturation": "A gate or state close to the end of its range, where it hardly responds any more and lets hardly any "
     "gradient through.",
     "Clipping": "Shortening a gradient that is longer than a limit, so that one update cannot throw the network off.",
@@ -42,6 +49,7 @@ _COURSE = (
     "How training went: in every chart it runs from the first update on the left to the last on the right."
 )
 _INSIDE = "Where gradients are lost: a unit that is stuck at an end of its range, or always off, passes hardly any on."
+_BESIDES = "For a closer look: what the weights, the steps and the size of numbers do to a gradient."
 
 
 def report_page(report: Report) -> str:
@@ -51,7 +59,7 @@ def report_page(report: Report) -> str:
         report.title,
         facts(report.facts),
         section("What stands out", _ending(report), _findings(report)),
-        "" if last is None else section("In short", figures(_in_short(last, report.reach))),
+        "" if last is None else section("In short", figures(_in_short(last, report))),
         _charts(
             "Where the gradient goes",
             _WAY,
@@ -69,6 +77,7 @@ def report_page(report: Report) -> str:
         _charts(
             "Inside the network", _INSIDE, saturation_chart(last or {}), saturation_course(report.probes)
         ),
+        _besides(report),
         section("The words", glossary(GLOSSARY)),
         "<footer>Written by throughtime. This page is one file and loads nothing from elsewhere.</footer>",
     )
@@ -77,6 +86,12 @@ def report_page(report: Report) -> str:
 def _charts(heading: str, said: str, *charts: str) -> str:
     """A section of charts, with what they are about; nothing where there is none."""
     return section(heading, paragraph(said), grid(*charts)) if any(charts) else ""
+
+
+def _besides(report: Report) -> str:
+    """What was measured besides the curves, if there is any."""
+    said = stability_in_words(report.stability, report.last or {})
+    return section("What was measured besides", paragraph(_BESIDES), glossary(said)) if said else ""
 
 
 def _ending(report: Report) -> str:
@@ -94,24 +109,42 @@ def _findings(report: Report) -> str:
         return paragraph(
             "Nobody has looked yet. The command throughtime flow, followed by the run's directory, does."
         )
+    curve = top_curve(report.last)
+    if curve is None or math.isnan(curve.half_life):
+        return paragraph(TOO_SHORT)
     return paragraph("Nothing: no illness that throughtime knows of was found in these measurements.", "good")
 
 
-def _in_short(last: Record, reach: int | None) -> list[tuple[str, str, str]]:
+def _in_short(last: Record, report: Report) -> list[tuple[str, str, str]]:
     """The numbers that matter most."""
-    found = [
-        ("Half-life", half_life_in_words(last), "steps back until the gradient has halved"),
-    ]
-    if is_number(last.get("horizon")):
-        meaning = "within them lies 99% of the gradient"
-        if last.get("censored"):
-            meaning = "the gradient reaches beyond what was measured"
-        found.insert(0, ("Horizon", f"{horizon(last)} lags", meaning))
     curve = top_curve(last)
-    if reach is not None:
-        found.append(("Training reaches back", f"{reach} lags", "at most: the truncation"))
-        if curve is not None:
-            beyond = curve.mass_beyond(reach)
-            told = "0%" if beyond == 0 else "under 0.01%" if beyond < 1e-4 else f"{short(100 * beyond, 2)}%"
-            found.append(("Beyond that", told, "of the measured gradient, which training cannot see"))
+    found = [] if curve is None or math.isnan(curve.mean_lag) else [*_horizon(last), _half_life(last, curve)]
+    if report.reach is not None:
+        found.append(("Training reaches back", counted(report.reach, "lag"), "at most: the truncation"))
+        if report.left_out is not None and curve is not None:
+            beyond = percent(curve.mass_beyond(report.reach))
+            meaning = (
+                f"of the measured gradient, which training cannot see; {beyond} lies beyond its last lag"
+            )
+            found.append(("Training leaves out", percent(report.left_out), meaning))
     return found
+
+
+def _horizon(last: Record) -> list[tuple[str, str, str]]:
+    if not is_number(last.get("horizon")):
+        return []
+    meaning = "in which 99% of the gradient lies"
+    if last.get("censored"):
+        meaning = "the gradient reaches beyond what was measured"
+    return [("Horizon", horizon_in_words(last["horizon"], bool(last.get("censored"))), meaning)]
+
+
+def _half_life(last: Record, curve: Curve) -> tuple[str, str, str]:
+    value = half_life(last)
+    lags = curve.half_life if value is None else value
+    meaning = "steps back until the gradient has halved"
+    if not math.isfinite(lags):
+        meaning = (
+            "the gradient does not fall with the lag" if lags > 0 else "too few lags were measured to tell"
+        )
+    return "Half-life", half_life_in_words(lags), meaning
