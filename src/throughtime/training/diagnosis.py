@@ -160,7 +160,7 @@ def training_facts(run: Run) -> TrainingFacts:
         seq_len=settings["seq_len"],
         reach=probed[-1]["K"] if probed else None,
         steps=steps[-1]["step"] if steps else 0,
-        kept_step=_kept_step(run.history),
+        kept_step=run.kept_step,
         diverged=_divergence(run.history),
         lr=settings["optimizer"]["lr"],
         optimizer=settings["optimizer"]["name"],
@@ -172,14 +172,6 @@ def training_facts(run: Run) -> TrainingFacts:
         options=options,
         options_file=file,
     )
-
-
-def _kept_step(history: list[dict[str, Any]]) -> int | None:
-    """The step whose weights the run has: of its best evaluation, or without one its last; None if that was not recorded."""
-    evaluated = [record for record in history if "val_loss" in record]
-    if evaluated:
-        return next((record["step"] for record in reversed(evaluated) if record["best"]), None)
-    return history[-1]["step"] if history and "finished" in history[-1] else None
 
 
 def _divergence(history: list[dict[str, Any]]) -> str | None:

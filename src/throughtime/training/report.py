@@ -7,16 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from throughtime.errors import ArgumentError, DamagedError
+from throughtime.errors import ArgumentError
 from throughtime.flow.findings import Finding, TrainingFacts
 from throughtime.flow.profile import GradientFlow
 from throughtime.flow.report import Report, Stability, report_page
 from throughtime.flow.report.content import Record, top_curve
-from throughtime.storage import open_sealed, write_whole
+from throughtime.flow.words import counted
+from throughtime.storage import write_whole
 from throughtime.training.diagnosis import Diagnosis, training_facts
-from throughtime.training.directory import REPORT, WEIGHTS
+from throughtime.training.directory import REPORT
 from throughtime.training.run import Run
 
 
@@ -72,7 +71,7 @@ def write_report(
 
 def _diagnosed(run: Run, found: Diagnosis) -> Report:
     """The report that leads with a measurement of the finished model."""
-    step = _kept_step(run)
+    step = run.kept_step
     weights = "" if step is None else f", with the weights {_after(step)}"
     return replace(
         _report(run, found.findings, found.flow),
@@ -112,22 +111,7 @@ def _left_out(record: Record | None, training: TrainingFacts) -> float | None:
     curve = None if record is None else top_curve(record)
     if curve is None or math.isnan(curve.mean_lag):
         return None
-    phi = np.nan_to_num(curve.phi / np.nanmax(curve.phi))
-    return max(0.0, 1 - float(phi @ training.reached(np.arange(len(phi)))) / float(phi.sum()))
-
-
-def _kept_step(run: Run) -> int | None:
-    """The update whose weights the run has kept; None where that is not known."""
-    if run.finished is not None:
-        return run.finished.best_step
-    if run.path is None:
-        return None
-    try:
-        _, about = open_sealed(run.path / WEIGHTS)
-    except (OSError, DamagedError):
-        return None
-    step = about.get("step") if isinstance(about, dict) else None
-    return step if isinstance(step, int) else None
+    return training.left_out(curve)
 
 
 def _after(step: int) -> str:
@@ -149,7 +133,7 @@ def _facts(config: dict[str, Any], steps: int, measured: str | None) -> dict[str
         "Cell": f"{cell} ({model['nonlinearity']})" if cell == "rnn" else cell,
         "Size": f"{layers} of {model['hidden_size']} units",
         "Text": str(corpus["name"]),
-        "Training": f"{steps:,} updates",
+        "Training": counted(steps, "update"),
         "Truncation": training["truncation"],
         "Optimiser": f"{optimizer['name']}, learning rate {optimizer['lr']:g}",
         "Clipping": "none" if clip is None else _clip(clip),

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from throughtime.cells.cell import Cell
 from throughtime.data.tokenizer import Tokenizer
-from throughtime.errors import InputError, RunError
+from throughtime.errors import DamagedError, InputError, RunError
 from throughtime.networks.language_model import LanguageModel
+from throughtime.storage import open_sealed
 from throughtime.training.directory import CONFIG, FLOW, METRICS, TOKENIZER, WEIGHTS, load_config
 from throughtime.training.evaluate import By
 from throughtime.training.events import Finished, Record
@@ -66,6 +67,20 @@ class Run:
             file = None if self.path is None else self.path / FLOW
             self._flow_history = [] if file is None or not file.exists() else read_metrics(file)
         return self._flow_history
+
+    @property
+    def kept_step(self) -> int | None:
+        """The update after which the weights were as they are; None where that is not known."""
+        if self.finished is not None:
+            return self.finished.best_step
+        if self.path is None:
+            return None
+        try:
+            _, about = open_sealed(self.path / WEIGHTS)
+        except (OSError, DamagedError):
+            return None
+        step = about.get("step") if isinstance(about, dict) else None
+        return step if isinstance(step, int) else None
 
     def require_tokenizer(self) -> Tokenizer:
         """The tokenizer, or a RunError if the run has none."""

@@ -12,7 +12,8 @@ def diverged(evidence: Evidence) -> Finding | None:
     if training is None or training.diverged is None:
         return None
     reason = training.diverged.partition(";")[0]
-    kept = "an earlier step" if training.kept_step is None else f"step {training.kept_step:,}"
+    known = training.kept_step is not None
+    kept = f"those of step {training.kept_step:,}" if known else "not those of its end"
     changes: Changes = {"lr": training.lower_lr}
     clip = ""
     if training.clip is None:
@@ -22,7 +23,7 @@ def diverged(evidence: Evidence) -> Finding | None:
     return Finding(
         "diverged",
         "problem",
-        f"{reason[:1].upper()}{reason[1:]}. The weights that were measured are those of {kept}.",
+        f"{reason[:1].upper()}{reason[1:]}. The weights that were measured are {kept}.",
         "The updates were larger than the network bears. How its gradient flows in weights from before is no account of what "
         "went wrong, and the longest truncation would not mend it.",
         f"Lower the learning rate, as to {training.lower_lr:g}, or warm it up.{clip} The report of the incident names the "

@@ -98,6 +98,11 @@ class TrainingFacts:
                 return self._within_update(lags)
         return np.ones(len(lags))
 
+    def left_out(self, curve: Curve) -> float:
+        """The share of a curve, over its measured lags, that the truncation leaves out."""
+        phi = np.nan_to_num(curve.phi / np.nanmax(curve.phi))
+        return max(0.0, 1 - float(phi @ self.reached(np.arange(len(phi)))) / float(phi.sum()))
+
     @property
     def lower_lr(self) -> float:
         """The learning rate to try after one that was too high."""
@@ -162,8 +167,7 @@ class Evidence:
         """The share of the gradient, over the measured lags, that the truncation leaves out; 0 where none is known."""
         if self.training is None or self.curve.phi[0] == 0:
             return 0.0
-        phi = np.nan_to_num(self.curve.phi / np.nanmax(self.curve.phi))
-        return max(0.0, 1 - float(phi @ self.training.reached(self.flow.lags)) / float(phi.sum()))
+        return self.training.left_out(self.curve)
 
     @cached_property
     def gated(self) -> bool:
