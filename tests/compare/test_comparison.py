@@ -181,7 +181,7 @@ def test_compare_resumes_only_a_comparison(place, text):
     with pytest.raises(tt.RunError, match=r"holds no compare\.json"):
         compare([variant("a")], text, out=place, resume=True)
     place.mkdir()
-    (place / "compare.json").write_text("{}")
+    (place / "compare.json").write_text("{")
     with pytest.raises(tt.RunError, match="cannot be read"):
         compare([variant("a")], text, out=place, resume=True)
 

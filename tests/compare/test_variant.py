@@ -68,6 +68,30 @@ def test_require_comparable_wants_one_text_and_one_budget(setting, value):
         require_comparable([variant("a"), variant("b", **{setting: value}, **others)])
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"seq_len": 20},
+        {"seq_len": 20, "truncation": tt.Window(3)},
+        {"seq_len": None, "truncation": tt.Chunk(20)},
+        {"seq_len": None, "truncation": tt.Chunk(20, 40)},
+        {"seq_len": 20, "truncation": tt.Auto(0.1)},
+    ],
+)
+def test_require_comparable_wants_one_number_of_new_steps_per_update(settings):
+    with pytest.raises(tt.ArgumentError) as error:
+        require_comparable([variant("a"), variant("b", **settings), variant("c", "gru")])
+    assert str(error.value).startswith(
+        "new steps per update: 10 in a and c, 20 in b; expected one number for all"
+    )
+
+
+def test_require_comparable_takes_truncations_that_look_back_unequally_far():
+    window, full = variant("a", truncation=tt.Window(3)), variant("b", truncation=tt.Full())
+    chunk = variant("c", seq_len=None, truncation=tt.Chunk(10, 30))
+    require_comparable([window, full, chunk, variant("d", truncation=tt.Auto(0.1))])
+
+
 def test_require_comparable_wants_names_that_differ_on_every_file_system():
     with pytest.raises(tt.ArgumentError, match="the variant name LSTM found twice"):
         require_comparable([variant("lstm"), variant("LSTM")])

@@ -1,5 +1,6 @@
 """`throughtime compare`: one setting forked into variants, trained alike and laid over each other."""
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -24,8 +25,9 @@ def compare(options: CompareOptions, typed: list[str]) -> None:
     """Train variants of one setting on the same text, and compare how far their gradients reach.
 
     All options of throughtime train stand for every variant. All learn from the same text in the same order for as many
-    updates; where one diverges the others go on. Each is an ordinary run in OUT.
+    updates, unless one diverges or --patience ends it: the others go on. Each is an ordinary run in OUT.
     """
+    from throughtime.cli.compare_ending import say
     from throughtime.compare.display import display
     from throughtime.training.metrics import to_json
 
@@ -34,7 +36,19 @@ def compare(options: CompareOptions, typed: list[str]) -> None:
     if options.as_json:
         print(to_json({"comparison": str(found.path), **found.record}))
     else:
-        _say(found)
+        say(found)
+    _require_one_finished(found)
+
+
+def _require_one_finished(found: "Comparison") -> None:
+    """Raise DivergedError if there is nothing to compare, after all that there is was printed."""
+    from throughtime.errors import DivergedError
+
+    if not any(each.state == "finished" for each in found.outcomes):
+        raise DivergedError(
+            f"every variant in {found.path} diverged; expected at least one to come to its end. Compare with a lower --lr, or "
+            "clip the gradient (--clip-norm 1)."
+        )
 
 
 def _begin(options: CompareOptions, typed: list[str], show: "Listener") -> "Comparison":
@@ -70,6 +84,7 @@ def _go_on(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
     from throughtime.cli.compare_variants import make_variant
     from throughtime.cli.texts import read_text
     from throughtime.compare import compare
+    from throughtime.compare.comparison import load_complete
     from throughtime.compare.record import load_record
     from throughtime.errors import ArgumentError
 
@@ -82,9 +97,17 @@ def _go_on(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
             "already. Leave out what is settled, or begin a new comparison."
         )
     path = Path(options.out)
+    if not options.files and (complete := load_complete(path)) is not None:
+        return complete
     found = kept_forks(path, load_record(path))
     variants = [make_variant(fork) for fork in found]
-    corpus = read_text(options.files or found[0].options.files, show)
+    files = options.files or found[0].options.files
+    if files and "-" in files and not options.files:
+        raise ArgumentError(
+            f"the text of {path} came from standard input; expected it once more, to go on. Pipe it again: throughtime "
+            f"compare - --resume --out {shlex.quote(str(path))}"
+        )
+    corpus = read_text(files, show)
     return compare(variants, corpus, out=path, resume=True, listeners=show, callbacks=_callbacks(path, found))
 
 
@@ -105,38 +128,3 @@ def _callbacks(path: Path, forks: "list[Fork]") -> "Callable[[Variant], list[OfT
         return found
 
     return callbacks
-
-
-def _say(found: "Comparison") -> None:
-    """Print the table, what the numbers say, and what may be done next."""
-    import shlex
-
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from throughtime.cli.stopping import program
-    from throughtime.compare.page import PAGE
-    from throughtime.compare.readings import COLUMNS, readings, row, unit_of
-
-    unit = unit_of(found.outcomes)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in COLUMNS:
-        table.add_column(
-            unit if name == "validation" else name, justify="left" if name == "variant" else "right"
-        )
-    styles = {"diverged": "red"}
-    for outcome in found.outcomes:
-        table.add_row(*map(Text, row(outcome, unit)), style=styles.get(outcome.state, ""))
-    console = Console()
-    console.print(table)
-    print()
-    for line in readings(found.outcomes):
-        console.print(Text(line), soft_wrap=not console.is_terminal)
-    shown = shlex.quote(str(found.path))
-    print(
-        f"The curves lie in {shlex.quote(str(found.path / PAGE))}; each variant is a run in {shown}. Try next:"
-    )
-    name = shlex.quote(str(found.path / found.outcomes[0].variant))
-    print(f"  {program()} flow {name}")
-    print(f"  {program()} generate {name} --length 500 --temperature 0.7")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from throughtime.cli.ranges import whole
 from throughtime.cli.train_options import TrainOptions
 
 
@@ -38,6 +39,16 @@ class Forks:
 class CompareOptions(TrainOptions, Forks):
     """What the command line says, or a file of --config, or the defaults."""
 
+    flow_every: Annotated[
+        int | None,
+        typer.Option(
+            help="Updates between probes of how far the gradient flows back in time, in every variant; 0 for none. They count "
+            "in the time that is told.",
+            rich_help_panel="Duration",
+            show_default="about 10 probes a variant, at the same updates",
+            callback=whole(0),
+        ),
+    ] = None
     out: Annotated[
         str | None,
         typer.Option(

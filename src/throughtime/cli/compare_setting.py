@@ -3,7 +3,7 @@
 import os
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from throughtime.cli.compare_options import CompareOptions
 from throughtime.cli.compare_variants import Fork
@@ -41,7 +41,7 @@ def kept_forks(out: Path, record: "Record") -> list[Fork]:
         common = TrainOptions(**_by_field(record["setting"]))
         each = [(entry["variant"], _by_field(entry["options"])) for entry in record["variants"]]
         return [Fork(name, replace(common, **own), own) for name, own in each]
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError):
         raise RunError(
             f"{out} has no options of throughtime compare; expected a comparison that this command line has begun. "
             "Go on with it from where it was begun, or compare in another directory."
@@ -49,4 +49,12 @@ def kept_forks(out: Path, record: "Record") -> list[Fork]:
 
 
 def _by_field(options: dict[str, Any]) -> dict[str, Any]:
-    return {_FIELDS[key]: value for key, value in options.items()}
+    """Options by the names of their fields; KeyError or TypeError for one that is unknown or has an odd value."""
+    from throughtime.compare.record import is_of
+
+    found = {_FIELDS[key]: value for key, value in options.items()}
+    kinds = get_type_hints(TrainOptions)
+    for name, value in found.items():
+        if not is_of(value, kinds[name]):
+            raise TypeError(f"{name} is {value!r}")
+    return found

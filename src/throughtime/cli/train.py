@@ -2,14 +2,13 @@
 
 import sys
 from dataclasses import asdict
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from throughtime.cli.parameters import spelled, takes
 from throughtime.cli.train_options import TrainOptions
 
 if TYPE_CHECKING:
-    from throughtime.data.corpus import Corpus
     from throughtime.training.events import Listener
     from throughtime.training.run import Run
 
@@ -39,17 +38,17 @@ def _begin(options: TrainOptions, show: "Listener") -> "Run":
     """Train from the start."""
     from throughtime.cli.kept_options import KeepOptions
     from throughtime.cli.stopping import saying_how_to_go_on
+    from throughtime.cli.texts import read_text, short_name
     from throughtime.cli.train_settings import fit_settings, make_model, refuse_slips, vocabulary
-    from throughtime.data.corpus import builtin
     from throughtime.data.tokenizer import Tokenizer
     from throughtime.training.directory import free_name, require_free
     from throughtime.training.fit import fit
 
     refuse_slips(options)
-    path = Path(options.out or free_name("runs", f"{_short(options.files)}-{options.cell}"))
+    path = Path(options.out or free_name("runs", f"{short_name(options.files)}-{options.cell}"))
     require_free(path)
     callbacks = _callbacks(path, show, options.tensorboard)
-    corpus = _read(options.files, show) if options.files else builtin()
+    corpus = read_text(options.files, show)
     tokenizer = Tokenizer.train(corpus, options.unit, vocabulary(options), show)
     model = make_model(options, tokenizer.vocab_size)
     settings = fit_settings(options)
@@ -63,6 +62,7 @@ def _go_on(options: TrainOptions, typed: list[str], show: "Listener") -> "Run":
     """Train on from where a run stopped."""
     from throughtime.cli.kept_options import OF_THE_CALL, KeepChanges
     from throughtime.cli.stopping import saying_how_to_go_on
+    from throughtime.cli.texts import read_text
     from throughtime.errors import ArgumentError
     from throughtime.training.continuing import CHANGEABLE
     from throughtime.training.resume import resume
@@ -83,20 +83,8 @@ def _go_on(options: TrainOptions, typed: list[str], show: "Listener") -> "Run":
     tensorboard = options.tensorboard or (path / TENSORBOARD).is_dir()
     callbacks: list[Listener] = [*_callbacks(path, show, tensorboard), KeepChanges(changed, show)]
     with saying_how_to_go_on(path):
-        corpus = _read(options.files, show) if options.files else None
+        corpus = read_text(options.files, show) if options.files else None
         return resume(path, corpus, callbacks=callbacks, **changed)
-
-
-def _read(files: list[str], show: "Listener") -> "Corpus":
-    """The text of files; what is left out of directories is told."""
-    from throughtime.data.corpus import read
-    from throughtime.training.events import Noticed
-
-    corpus = read(files, show)
-    if skipped := corpus.skipped:
-        more = f" and {len(skipped) - 3:,} more" if len(skipped) > 3 else ""
-        show(Noticed(f"left out, as no text: {', '.join(skipped[:3])}{more}"))
-    return corpus
 
 
 def _callbacks(path: Path, show: "Listener", tensorboard: bool) -> "list[Listener]":
@@ -106,10 +94,3 @@ def _callbacks(path: Path, show: "Listener", tensorboard: bool) -> "list[Listene
     from throughtime.tensorboard import TensorBoard
 
     return [show, TensorBoard(path / TENSORBOARD)]
-
-
-def _short(files: list[str] | None) -> str:
-    """What to call a corpus in the name of its run."""
-    if not files:
-        return "help-topics"
-    return "stdin" if files[0] == "-" else PurePath(files[0]).stem

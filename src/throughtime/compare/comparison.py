@@ -66,7 +66,7 @@ def compare(
     Parameters
     ----------
     variants : sequence of Variant
-        Alike in what they read and in how long they learn.
+        Alike in what they read, in how much of it an update takes, and in how long they learn.
     corpus : Corpus or str
         A str is the text itself.
     out : path
@@ -133,8 +133,8 @@ def compare(
         path.mkdir(parents=True, exist_ok=True)
         tokenizer.save(path / TOKENIZER)
         save(path, record)  # the last file: whatever has it can be gone on with
-    tell(Begun(corpus.name, tuple(outcomes_of(path, record))))
-    for variant, outcome in zip(variants, outcomes_of(path, record), strict=True):
+    tell(Begun(corpus.name, tuple(outcomes_of(record))))
+    for variant, outcome in zip(variants, outcomes_of(record), strict=True):
         if outcome.state != "to come":
             continue
         with _saying_how_to_go_on(path, variant.name):
@@ -146,7 +146,24 @@ def compare(
         tell(Ended(ended))
     if not (path / PAGE).exists():
         write_page(path, record)
-    return Comparison(path, outcomes_of(path, record), record)
+    return Comparison(path, outcomes_of(record), record)
+
+
+def load_complete(path: Path) -> Comparison | None:
+    """The comparison in a directory; None if a variant of it has not come to its end yet.
+
+    Raises
+    ------
+    RunError
+        There is none, or it is damaged.
+    """
+    record = load_record(path)
+    outcomes = outcomes_of(record)
+    if any(each.state == "to come" for each in outcomes):
+        return None
+    if not (path / PAGE).exists():
+        write_page(path, record)
+    return Comparison(path, outcomes, record)
 
 
 def _probed(variant: Variant, tokens: Tokens, tokenizer: Tokenizer) -> Variant:

@@ -17,18 +17,15 @@ class Scored:
 
     Attributes
     ----------
-    step, tokens : int
-        Updates made by then, and predictions learned from.
-    loss : float
-        Nats per token: of the validation text, or without one of the training since the point before.
-    bits_per_char : float or None
-        None where not every character is scored.
+    step : int
+        Updates made by then.
+    loss : float or None
+        Nats per token: of the validation text, or without one of the training since the point before. None where it was
+        no number.
     """
 
     step: int
-    tokens: int
-    loss: float
-    bits_per_char: float | None
+    loss: float | None
 
 
 @dataclass(frozen=True)
@@ -43,9 +40,11 @@ class Course:
     best : dict or None
         The record of the best evaluation.
     probes : list of dict
-        The records of flow.jsonl, in order of time; each has `tokens`, too.
+        The records of flow.jsonl, in order of time.
     steps, tokens : int
-        Made, and learned from.
+        Updates made, and predictions learned from.
+    train_loss : float or None
+        Nats per token, mean over the last tenth of these updates.
     clipped_share : float
         The share of these updates whose gradient was clipped.
     diverged_at : int or None
@@ -58,6 +57,7 @@ class Course:
     probes: list[dict[str, Any]]
     steps: int
     tokens: int
+    train_loss: float | None
     clipped_share: float
     diverged_at: int | None
 
@@ -71,37 +71,36 @@ def read_course(run: Path) -> Course:
         One of them is damaged, or there is no metrics.jsonl.
     """
     records = read_metrics(run / METRICS)
-    updates = [record for record in records if "loss" in record]
-    tokens = {0: 0} | {record["step"]: record["tokens"] for record in updates}
-    evaluations = [record for record in records if "val_loss" in record]
-    scored = [
-        Scored(r["step"], _at(tokens, r["step"]), r["val_loss"], r["val_bits_per_char"]) for r in evaluations
-    ]
     probes = read_metrics(run / FLOW) if (run / FLOW).exists() else []
+    updates = [record for record in records if "loss" in record]
+    evaluations = [record for record in records if "val_loss" in record]
+    scored = [Scored(record["step"], record["val_loss"]) for record in evaluations]
+    last = updates[-_share(len(updates), 10) :]
     return Course(
         scored or _stretches(updates),
         bool(scored),
         next((record for record in reversed(evaluations) if record["best"]), None),
-        [{**probe, "tokens": _at(tokens, probe["step"])} for probe in probes],
-        updates[-1]["step"] if updates else 0,
+        probes,
+        len(updates),  # the last one's step counts those that were left out, too
         updates[-1]["tokens"] if updates else 0,
+        _mean_loss(last),
         sum(record["clipped"] for record in updates) / max(1, len(updates)),
         next((record["step"] for record in reversed(records) if record.get("action") == "stop"), None),
     )
 
 
-def _at(tokens: dict[int, int], step: int) -> int:
-    """The tokens by a step; an update that was left out has no record, and the one before counts."""
-    while step not in tokens:
-        step -= 1
-    return tokens[step]
-
-
 def _stretches(updates: list[dict[str, Any]]) -> list[Scored]:
     """The mean training loss of each of some stretches of equal length."""
-    length = max(1, -(-len(updates) // _STRETCHES))
+    length = _share(len(updates), _STRETCHES)
     parts = [updates[i : i + length] for i in range(0, len(updates), length)]
-    return [
-        Scored(part[-1]["step"], part[-1]["tokens"], sum(r["loss"] for r in part) / len(part), None)
-        for part in parts
-    ]
+    return [Scored(part[-1]["step"], _mean_loss(part)) for part in parts]
+
+
+def _share(count: int, parts: int) -> int:
+    """How many make one of so many parts: at least 1."""
+    return max(1, -(-count // parts))
+
+
+def _mean_loss(updates: list[dict[str, Any]]) -> float | None:
+    losses = [record["loss"] for record in updates if record["loss"] is not None]
+    return sum(losses) / len(losses) if losses else None

@@ -29,7 +29,7 @@ def display(stream: IO[str], quiet: bool = False) -> AbstractContextManager[List
 
 
 class QuietDisplay(AbstractContextManager[Listener]):
-    """A line for each notice and each incident, under its variant's name."""
+    """A line for each notice, each incident and each divergence, under its variant's name."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -106,7 +106,7 @@ class LiveDisplay(AbstractContextManager[Listener]):
         self._live.start()
         self._progress = told if isinstance(told, Progress) else None
         if line := _notice(told):
-            self._console.print(Text(line, "yellow"))
+            self._console.print(Text(line, "red" if isinstance(told, Ended) else "yellow"))
         match told:
             case Begun():
                 self._console.print(Text(told.corpus, "bold"))
@@ -131,17 +131,20 @@ class LiveDisplay(AbstractContextManager[Listener]):
         for name, rows in self._rows.items():
             state = self._states[name]
             style = "bold" if name == self._working else _STYLES.get(state, "dim")
-            lines.append(_line(f"{name:<{width}}{rows.row() or f'  {state}'}", style))
+            numbers = "" if state == "diverged" else rows.row()
+            lines.append(_line(f"{name:<{width}}{numbers or f'  {state}'}", style))
         if self._progress is not None:
             return Group(*lines, _line(progress(self._progress)))
-        if working is None or working.step is None:
+        if working is None:
+            return Group(*lines)
+        if working.step is None:
             return Group(*lines, _line(PREPARING, "dim"))
         step = working.step
         return Group(*lines, ProgressBar(total=step.steps, completed=step.step, width=width + WIDTH))
 
 
 def _notice(told: Told) -> str | None:
-    """What should be known of an event, in a line; None of most."""
+    """What should be known of an event, in a line; None for most."""
     match told:
         case Noticed():
             return told.line
@@ -151,6 +154,8 @@ def _notice(told: Told) -> str | None:
             event.action != "stop"
         ):  # which the variant's outcome tells
             return f"{told.variant}: {incident(event)}"
+        case Ended() if told.outcome.stopped is not None:
+            return f"{told.outcome.variant}: {told.outcome.stopped}"
     return None
 
 

@@ -1,12 +1,11 @@
 """What came of one variant, as one flat record."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from throughtime.compare.course import Course
-from throughtime.errors import RunError
 
 State = Literal["to come", "finished", "diverged"]
 
@@ -27,6 +26,8 @@ class Outcome:
         The evaluation whose weights were kept.
     val_loss, val_perplexity, val_bits_per_char : float or None
         Of the weights that were kept.
+    train_loss, train_bits_per_char : float or None
+        Mean over the last tenth of the updates, in nats per token; in bits where every token is a character.
     clipped_share : float or None
         The share of updates whose gradient was clipped.
     seconds : float or None
@@ -52,6 +53,8 @@ class Outcome:
     val_loss: float | None = None
     val_perplexity: float | None = None
     val_bits_per_char: float | None = None
+    train_loss: float | None = None
+    train_bits_per_char: float | None = None
     clipped_share: float | None = None
     seconds: float | None = None
     probe_first: int | None = None
@@ -69,10 +72,24 @@ class Outcome:
 
     @classmethod
     def of(
-        cls, variant: str, parameters: int, course: Course, seconds: float, stopped: str | None
+        cls, variant: str, parameters: int, course: Course, seconds: float, stopped: str | None, by_char: bool
     ) -> "Outcome":
-        """The outcome of a run from its files, the time it took, and, if it diverged, why."""
-        best, probes = course.best or {}, course.probes
+        """The outcome of a run.
+
+        Parameters
+        ----------
+        variant : str
+        parameters : int
+        course : Course
+            What its files say.
+        seconds : float
+            The time it took.
+        stopped : str or None
+            Why it diverged, if it did.
+        by_char : bool
+            Whether every token is a character.
+        """
+        best, probes, train_loss = course.best or {}, course.probes, course.train_loss
         return cls(
             variant=variant,
             state="finished" if stopped is None else "diverged",
@@ -83,6 +100,8 @@ class Outcome:
             val_loss=best.get("val_loss"),
             val_perplexity=best.get("val_perplexity"),
             val_bits_per_char=best.get("val_bits_per_char"),
+            train_loss=train_loss,
+            train_bits_per_char=train_loss / math.log(2) if by_char and train_loss is not None else None,
             clipped_share=course.clipped_share,
             seconds=round(seconds, 3),
             diverged_at=None if stopped is None else course.diverged_at,
@@ -95,21 +114,9 @@ class Outcome:
         return asdict(self)
 
     @classmethod
-    def read(cls, file: Path, record: Mapping[str, Any]) -> "Outcome":
-        """What `record` gave, among other entries.
-
-        Raises
-        ------
-        RunError
-            An entry is missing.
-        """
-        try:
-            return cls(**{name: record[name] for name in cls.__dataclass_fields__})
-        except (KeyError, TypeError) as error:
-            raise RunError(
-                f"{file} has a variant without {error}; expected what throughtime compare writes. Compare again in "
-                "another directory."
-            ) from None
+    def read(cls, record: Mapping[str, Any]) -> "Outcome":
+        """What `record` gave, among other entries."""
+        return cls(**{each.name: record[each.name] for each in fields(cls)})
 
 
 def _reach(probe: Mapping[str, Any], when: str) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """compare.json: what is compared, and the numbers of each variant as they come."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 import throughtime
 from throughtime.compare.outcome import Outcome
@@ -16,6 +17,17 @@ from throughtime.training.metrics import to_json
 
 RECORD = "compare.json"
 Record: TypeAlias = dict[str, Any]
+
+# The types of what is read; what goes by another name is only kept.
+_RECORD = {"corpus": dict, "tokenizer": dict, "setting": dict, "variants": list}
+_SECTIONS: dict[str, dict[str, Any]] = {
+    "corpus": {"name": str, "sha256": str, "tokens": int},
+    "tokenizer": {"unit": str},
+}
+_VARIANT = {"options": dict, "settings": dict} | {each.name: each.type for each in fields(Outcome)}
+_SETTINGS = {"model": dict, "training": dict}
+_TRAINING = {"optimizer": dict}
+_LARGEST = 1e300
 
 
 def new_record(
@@ -50,9 +62,9 @@ def new_record(
     return found
 
 
-def outcomes_of(out: Path, record: Record) -> list[Outcome]:
+def outcomes_of(record: Record) -> list[Outcome]:
     """The outcome of each variant, in order."""
-    return [Outcome.read(out / RECORD, entry) for entry in record["variants"]]
+    return [Outcome.read(entry) for entry in record["variants"]]
 
 
 def put(record: Record, outcome: Outcome) -> None:
@@ -77,23 +89,73 @@ def load_record(out: Path) -> Record:
     file = out / RECORD
     try:
         record: Record = json.loads(file.read_text(encoding="utf-8"))
-        names = [entry["variant"] for entry in record["variants"]]
-        sound = all(isinstance(name, str) for name in names) and isinstance(record["setting"], dict)
-        record["corpus"]["sha256"], record["tokenizer"]["unit"]
     except FileNotFoundError:
         raise RunError(
             f"{out} holds no {RECORD}; expected a comparison to go on with. Name one that throughtime compare has begun."
         ) from None
-    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(
             f"{file} cannot be read ({error!r}); expected what throughtime compare writes. Compare again in another "
             "directory."
         ) from None
-    if not sound:
+    odd = _odd(record)
+    if odd is not None:
         raise RunError(
-            f"{file} is damaged; expected what throughtime compare writes. Compare again in another directory."
+            f"{file} is damaged: {odd}; expected what throughtime compare writes. Compare again in another directory."
         )
     return record
+
+
+def _odd(record: Any) -> str | None:
+    """What is missing, or is not of its type; None if nothing is."""
+    odd = _odd_entry("", record, _RECORD)
+    if odd is None and not record["variants"]:
+        return "it has no variants"
+    for place, entry in enumerate(record["variants"] if odd is None else []):
+        where = f"variants[{place}]."
+        odd = odd or _odd_entry(where, entry, _VARIANT)
+        odd = odd or _odd_entry(f"{where}settings.", entry["settings"], _SETTINGS)
+        odd = odd or _odd_entry(f"{where}settings.training.", entry["settings"]["training"], _TRAINING)
+    for section, kinds in _SECTIONS.items():
+        odd = odd or _odd_entry(f"{section}.", record[section], kinds)
+    return odd
+
+
+def _odd_entry(where: str, found: Any, kinds: Mapping[str, Any]) -> str | None:
+    if not isinstance(found, dict):
+        return f"{where.rstrip('.') or 'it'} is no object"
+    for name, kind in kinds.items():
+        if name not in found:
+            return f"it lacks {where}{name}"
+        if not is_of(found[name], kind):
+            return f"{where}{name} is {found[name]!r}"
+    return None
+
+
+def is_of(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of an annotated type; to whoever writes JSON, true is no number.
+
+    Examples
+    --------
+    >>> (
+    ...     is_of(3, float | None),
+    ...     is_of(None, float | None),
+    ...     is_of(True, float | None),
+    ...     is_of(["a", 3], list[str]),
+    ... )
+    (True, True, False, False)
+    """
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(is_of(each, *get_args(kind)) for each in value)
+    if get_args(kind):
+        return any(is_of(value, each) for each in get_args(kind))
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    if kind is float:
+        return isinstance(value, int | float) and -_LARGEST < value < _LARGEST
+    return isinstance(value, kind)
 
 
 def require_same(out: Path, before: Record, now: Record) -> None:

@@ -10,7 +10,7 @@ from throughtime.compare.variant import Variant
 from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.errors import DivergedError
-from throughtime.training.directory import CONFIG
+from throughtime.training.directory import CONFIG, load_config
 from throughtime.training.events import Listener
 from throughtime.training.fit import fit
 
@@ -62,4 +62,5 @@ def train_variant(
         seconds = run.finished.seconds
     except DivergedError as error:
         seconds, stopped = time.perf_counter() - start, str(error)
-    return Outcome.of(variant.name, model.num_params, read_course(path), seconds, stopped)
+    by_char = tokenizer.unit == "char" and not load_config(path)["corpus"]["unknown"]
+    return Outcome.of(variant.name, model.num_params, read_course(path), seconds, stopped, by_char)

@@ -121,3 +121,17 @@ def require_comparable(variants: Sequence[Variant]) -> None:
                     f"{setting} {one!r} found in {first.name}, and {other!r} in {variant.name}; expected one for all, so "
                     "that all learn from the same for as long. Set them equal."
                 )
+    _require_one_pace(variants)
+
+
+def _require_one_pace(variants: Sequence[Variant]) -> None:
+    """Raise ArgumentError unless an update takes equally many new steps of the text in all."""
+    names: dict[int | None, list[str]] = {}
+    for variant in variants:
+        names.setdefault(variant.plan.seq_len, []).append(variant.name)
+    if len(names) > 1:
+        listed = ", ".join(f"{steps} in {' and '.join(each)}" for steps, each in names.items())
+        raise ArgumentError(
+            f"new steps per update: {listed}; expected one number for all, so that as many updates read as much text. Set "
+            "seq_len, or the K1 of chunk:K1,K2, equal; window:K alone looks less far back."
+        )
