@@ -133,6 +133,14 @@ def test_runs_of_a_run_lists_it_alone(cli, trained):
     assert row.split()[0] == trained.name
 
 
+def test_runs_lists_those_of_a_comparison_under_its_name(cli, place):
+    directory = place("alone", "two/tanh", "two/gru", "no-comparison/run")
+    assert [run.name for run in list_runs(directory)] == ["alone"]
+    (directory / "two" / "compare.json").write_text("{}")
+    assert [run.name for run in list_runs(directory)] == ["two/gru", "two/tanh", "alone"]
+    assert [run.name for run in list_runs(directory / "two")] == ["gru", "tanh"]
+
+
 def test_runs_where_there_is_none(cli, tmp_path, corpus):
     missing = cli("runs")
     assert missing == (

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from throughtime.errors import RunError
-from throughtime.training.directory import CHECKPOINTS, CONFIG, METRICS, WEIGHTS, is_held, load_config
+from throughtime.training.directory import (
+    CHECKPOINTS,
+    COMPARISON,
+    CONFIG,
+    METRICS,
+    WEIGHTS,
+    is_held,
+    load_config,
+)
 
 _BLOCK = 1 << 16
 
@@ -20,7 +28,7 @@ class Listed:
     Attributes
     ----------
     name : str
-        Of its directory.
+        Of its directory; of a variant's after that of its comparison.
     model : str or None
         Such as `lstm 2 x 256`.
     unit : str or None
@@ -46,7 +54,7 @@ class Listed:
 
 
 def list_runs(directory: Path) -> list[Listed]:
-    """The runs in a directory, the newest first; a directory that is a run itself is the only one.
+    """The runs in a directory and in its comparisons, the newest first; a directory that is a run itself is the only one.
 
     Raises
     ------
@@ -58,8 +66,19 @@ def list_runs(directory: Path) -> list[Listed]:
         raise RunError(
             f"{directory} {found}; expected a directory of runs. Name another one, or begin: throughtime train."
         )
-    places = [directory] if _is_run(directory) else [place for place in directory.iterdir() if _is_run(place)]
-    return sorted(map(_listed, places), key=lambda run: (run.when, run.name), reverse=True)
+    if _is_run(directory):
+        return [_listed(directory, directory.resolve().name)]
+    found = [_listed(place, str(place.relative_to(directory))) for place in _places(directory)]
+    return sorted(found, key=lambda run: (run.when, run.name), reverse=True)
+
+
+def _places(directory: Path) -> Iterator[Path]:
+    """The runs in a directory, and those of the comparisons in it."""
+    for place in directory.iterdir():
+        if _is_run(place):
+            yield place
+        elif (place / COMPARISON).is_file():
+            yield from filter(_is_run, place.iterdir())
 
 
 def _is_run(place: Path) -> bool:
@@ -67,9 +86,9 @@ def _is_run(place: Path) -> bool:
     return any((place / name).exists() for name in (CONFIG, METRICS, WEIGHTS, CHECKPOINTS))
 
 
-def _listed(place: Path) -> Listed:
+def _listed(place: Path, name: str) -> Listed:
     when = max(file.stat().st_mtime for file in (place, place / METRICS) if file.exists())
-    known: dict[str, Any] = {"name": place.resolve().name, "when": datetime.fromtimestamp(round(when))}
+    known: dict[str, Any] = {"name": name, "when": datetime.fromtimestamp(round(when))}
     try:
         config = load_config(place)
         model, training = config["model"], config["training"]

@@ -13,9 +13,9 @@ from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.tokens import Tokens
 from throughtime.errors import RunError
 from throughtime.storage import as_python, write_whole
+from throughtime.training.directory import COMPARISON
 from throughtime.training.metrics import to_json
 
-RECORD = "compare.json"
 Record: TypeAlias = dict[str, Any]
 
 # The types of what is read; what goes by another name is only kept.
@@ -75,7 +75,7 @@ def put(record: Record, outcome: Outcome) -> None:
 
 def save(out: Path, record: Record) -> None:
     """Write compare.json."""
-    write_whole(out / RECORD, (to_json(record, indent=1) + "\n").encode("utf-8", "backslashreplace"))
+    write_whole(out / COMPARISON, (to_json(record, indent=1) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def load_record(out: Path) -> Record:
@@ -86,12 +86,12 @@ def load_record(out: Path) -> Record:
     RunError
         It is missing or damaged.
     """
-    file = out / RECORD
+    file = out / COMPARISON
     try:
         record: Record = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(
-            f"{out} holds no {RECORD}; expected a comparison to go on with. Name one that throughtime compare has begun."
+            f"{out} holds no {COMPARISON}; expected a comparison to go on with. Name one that throughtime compare has begun."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(

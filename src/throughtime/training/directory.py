@@ -20,6 +20,7 @@ CHECKPOINTS, INCIDENTS = "checkpoints", "incidents"
 OPTIONS = "options.toml"  # the command line's, as a file for --config
 FIRST_CHECKPOINT = "step-00000000.safetensors"
 LOCK = ".lock"
+COMPARISON = "compare.json"  # beside the runs of a comparison
 _UNFINISHED = re.compile(r"\..+\.\d+")  # as `write_whole` calls a file that has no name yet
 
 
