@@ -68,8 +68,8 @@ def list_runs(directory: Path) -> list[Listed]:
         )
     if _is_run(directory):
         return [_listed(directory, directory.resolve().name)]
-    found = [_listed(place, str(place.relative_to(directory))) for place in _places(directory)]
-    return sorted(found, key=lambda run: (run.when, run.name), reverse=True)
+    runs = [_listed(place, str(place.relative_to(directory))) for place in _places(directory)]
+    return sorted(runs, key=lambda run: (run.when, run.name), reverse=True)
 
 
 def _places(directory: Path) -> Iterator[Path]:
