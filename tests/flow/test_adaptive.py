@@ -40,6 +40,17 @@ def test_no_lag_serves_where_the_curve_does_not_fall_or_the_longest_is_too_short
     assert choose(Curve([1.0, 0, 0]), 0.1, 11) == Choice(0, 0.0, 0.0, True)
 
 
+def test_choice_reaches_an_echo_that_alone_is_more_than_the_tolerance():
+    """0.8^l by itself needs 11 lags; half a phi_0 at lag 80 is a tenth of all there is."""
+    phi = 0.8 ** np.arange(101)
+    phi[80] += 0.5
+    choice = choose(Curve(phi), 0.1, 1000)
+    assert (choice.K, choice.finite) == (80, True)
+    assert choose(Curve(phi), 0.1, 79).finite is False
+    phi[80] = 0.8**80 + 0.05  # a hundredth, and within the tolerance
+    assert 11 <= choose(Curve(phi), 0.1, 1000).K < 20
+
+
 def test_choice_is_fit_for_json():
     record = choose(Curve(0.8 ** np.arange(50)), 0.1, 200).record()
     assert json.loads(json.dumps(record, allow_nan=False)) == record

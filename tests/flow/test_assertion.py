@@ -107,9 +107,70 @@ def test_sequences_too_short_for_the_lag_are_refused():
         assert_horizon(layer, x, dy, lag=20, reset=reset)
 
 
+@pytest.mark.parametrize(
+    ("how", "most"),
+    [
+        ({"reset": np.arange(21)[:, None] % 8 == 0}, 7),
+        ({"lengths": np.array([10, 13])}, 12),
+        ({"origins": np.array([3, 6])}, 6),
+        ({"origins": np.array([3, 18]), "lengths": np.array([10, 10])}, 3),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else str(value),
+)
+def test_steps_that_do_not_count_are_no_lags(how, most):
+    layer, x, dy = identity_relu(1.0, 21)
+    if "reset" in how:
+        how = {"reset": np.broadcast_to(how["reset"], (21, 2))}
+    with pytest.raises(ArgumentError, match=rf"^lag={most + 1} found, .* more than {most} steps"):
+        assert_horizon(layer, x, dy, lag=most + 1, **how)
+    assert_horizon(layer, x, dy, lag=most, **how)
+
+
+def test_model_is_measured_from_the_given_state():
+    """h = tanh(2 h): at its fixed point a step back leaves 0.166 of the gradient, at 0 it doubles it."""
+    layer = tt.RNN(1, 1, bias=False, dtype="float64")
+    layer.params["weight_hh_l0"][...], layer.params["weight_ih_l0"][...] = 2.0, 0.0
+    x = np.zeros((31, 1, 1))
+    with pytest.raises(AssertionError, match=r"^phi at lag 30 is 1\.07e\+09 times phi_0"):
+        assert_horizon(layer, x, x + 1, lag=2)
+    state = np.full((1, 1, 1), 0.9575040)
+    assert_horizon(layer, x, x + 1, lag=2, state=state)
+    with pytest.raises(AssertionError, match=r"^horizon\(0\.01\) is 2; expected at least 3"):
+        assert_horizon(layer, x, x + 1, lag=3, state=state)
+
+
+def test_model_whose_weights_are_no_numbers_is_said_to_be_broken():
+    layer, x, dy = identity_relu(1.0, 12)
+    layer.params["weight_hh_l0"][0, 0] = np.nan
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(
+            tt.DivergedError, match=r"^the gradient of layer 0 is not a number at lag 1; expected "
+        ),
+    ):
+        assert_horizon(layer, x, dy, lag=3)
+
+
 @pytest.mark.parametrize("lag", [0, -3, 2.0, True, "50"])
 def test_lag_is_a_whole_number_of_at_least_one(lag):
     with pytest.raises(
         ArgumentError, match=r"^lag=.* found; expected a whole number of at least 1\. Pass lag=50\.$"
     ):
         assert_horizon(*identity_relu(1.0, 4), lag=lag)
+
+
+def test_a_number_of_origins_has_room_beside_the_lags_demanded(monkeypatch):
+    asked = []
+
+    def watched(model, inputs, targets, max_lag, origins, **more):
+        asked.append((max_lag, origins))
+        return tt.gradient_flow(model, inputs, targets, max_lag, origins, **more)
+
+    monkeypatch.setattr("throughtime.flow.assertion.gradient_flow", watched)
+    model = tt.SequenceModel(1, 16, 1, cell="rnn", seed=0)
+    x = np.random.default_rng(0).normal(size=(80, 2, 1)).astype(np.float32)
+    tt.assert_horizon(model, x, x, lag=2, origins=8)
+    with pytest.raises(AssertionError):
+        tt.assert_horizon(model, x, x, lag=75, origins=8)
+    tt.assert_horizon(model, x, x, lag=2)
+    assert asked == [(72, 8), (75, 8), (100, None)]

@@ -91,7 +91,8 @@ def test_half_life_leaves_out_what_is_below_a_millionth():
 
 
 def test_half_life_takes_three_lags_however_small():
-    assert Curve([1, 1e-9, 1e-18, 1e-5]).half_life == pytest.approx(math.log(2) / (8 * math.log(10)), rel=0.9)
+    # Two of them are usable, lags 0 and 3: the first three are taken, which fall by 1e-9 a lag.
+    assert Curve([1, 1e-9, 1e-18, 1e-5]).half_life == pytest.approx(math.log10(2) / 9, rel=1e-12)
     assert Curve([1, 1e-9, 1e-18, 1e-30]).half_life == pytest.approx(math.log10(2) / 9, rel=1e-12)
     assert Curve([1, 1e-9, 0, 1e-18, 0]).fit.last == 3  # of lags that are exactly 0 there is no logarithm
 
@@ -224,11 +225,50 @@ def test_bias_is_unbounded_where_the_curve_does_not_fall():
 
 
 @pytest.mark.parametrize(
-    "phi", [0.9 ** np.arange(30), 1 / (1 + np.arange(50.0)) ** 3, [5, 1, 4, 0.5, 3, 0.2, 0.1, 0.05]], ids=str
+    "phi",
+    [
+        0.9 ** np.arange(30),
+        1 / (1 + np.arange(50.0)) ** 3,
+        [5, 1, 4, 0.5, 3, 0.2, 0.1, 0.05],
+        0.8 ** np.arange(60) + 0.3 * (np.arange(60) == 45),
+    ],
+    ids=["geometric", "a power", "rough", "with an echo"],
 )
 def test_longer_truncation_never_has_a_greater_bound(phi):
     biases = [Curve(phi).relative_bias(K) for K in range(100)]
     assert biases == sorted(biases, reverse=True)
+
+
+def with_an_echo(beta=0.8, size=0.5, lag=80, lags=101):
+    phi = beta ** np.arange(lags)
+    phi[lag] += size
+    return Curve(phi)
+
+
+def least_bias(curve, K):
+    """What was measured beyond K beside what was within, both pointing one way: no bound may be smaller."""
+    beyond = curve.mass_beyond(K)
+    return beyond / (1 - 2 * beyond) if beyond < 0.5 else math.inf
+
+
+def test_bias_does_not_overlook_a_gradient_that_comes_back_from_a_distant_lag():
+    """phi = 0.8^l sums to 5 (1 - 0.8^101), of which 5 0.8^31 lies beyond lag 30; the echo there adds 0.5."""
+    curve = with_an_echo()
+    whole, beyond = 5 * (1 - 0.8**101) + 0.5, 5 * (0.8**31 - 0.8**101) + 0.5
+    measured = beyond / (whole - 2 * beyond)
+    assert least_bias(curve, 30) == pytest.approx(measured, rel=1e-12)
+    assert measured == pytest.approx(0.1125, abs=1e-4)
+    assert measured * (1 - 1e-12) <= curve.relative_bias(30) < measured + 0.01
+    # Behind it the curve goes on as it did.
+    assert curve.relative_bias(80) < 1e-3
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=3, max_size=12).filter(lambda phi: phi[0] > 0.01), st.integers(0, 12)
+)
+def test_bias_is_never_less_than_what_was_measured_beyond(phi, K):
+    curve = Curve(phi)
+    assert curve.relative_bias(K) >= least_bias(curve, K) * (1 - 1e-9)
 
 
 # ---------------------------------------------------------------- what is told, and what is refused

@@ -26,13 +26,25 @@ def test_vanishing_begins_where_half_of_the_lags_are_empty(truncation, expected)
     assert names(flow, trained(truncation)) == expected
 
 
-@pytest.mark.parametrize(("bias", "shut"), [(-2.2, False), (-3.5, True)])
-def test_a_gate_is_shut_if_it_is_so_nearly_always(bias, shut):
-    flow = flow_of(gated(tt.GRU, "z", bias))
-    share = float(flow.saturation[0].gates["z"].left.mean())
-    assert (share > 0.95) is shut
-    assert share > 0.4
-    assert ("shut-update-gate" in names(flow)) is shut
+@pytest.mark.parametrize("kind", [tt.LSTM, tt.GRU])
+@pytest.mark.parametrize(("bias", "shut"), [(-1.1, False), (-1.8, True), (-4.0, True)])
+def test_a_gate_is_shut_if_it_is_open_by_less_than_a_fifth_on_average(kind, bias, shut):
+    gate, name = ("f", "shut-forget-gate") if kind is tt.LSTM else ("z", "shut-update-gate")
+    flow = flow_of(gated(kind, gate, bias))
+    open_by = flow.saturation[0].gates[gate].mean  # of each unit
+    assert bool((open_by < 0.2).all()) is bool((open_by < 0.2).any()) is shut
+    assert 0.01 < open_by.mean() < 0.3
+    assert names(flow) == ([name] if shut else [])
+
+
+@pytest.mark.parametrize(("above", "expected"), [(4.0, []), (0.0, ["shut-update-gate"])])
+def test_a_gate_that_is_shut_is_no_illness_where_the_gradient_lasts(above, expected):
+    """The lower layer keeps nothing; the upper one keeps what it gets, or half of it."""
+    layer = tt.GRU(3, 16, num_layers=2, dtype="float64", seed=0)
+    layer.params["bias_ih_l0"][16:32], layer.params["bias_ih_l1"][16:32] = -5.0, above
+    flow = flow_of(layer)
+    assert flow.saturation[0].gates["z"].left.mean() > 0.99
+    assert names(flow) == expected
 
 
 @pytest.mark.parametrize(("dead", "expected"), [(5, []), (6, ["dead-units"])])

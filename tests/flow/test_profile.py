@@ -8,7 +8,7 @@ from tests.cells.samples import linear, rich
 from tests.conftest import require_torch
 
 import throughtime as tt
-from throughtime.machine.jit import COMPILING
+from throughtime.machine.jit import COMPILING, equation
 
 T, B, I, H = 9, 3, 2, 11
 compiled = pytest.mark.skipif(not COMPILING, reason="slow in plain Python, and seen there at smaller shapes")
@@ -244,6 +244,223 @@ def test_a_layer_far_above_or_below_another_keeps_its_own_scale():
     np.testing.assert_allclose(flow.norms["h"][0], 1, rtol=1e-3)
 
 
+def sigmoid(a):
+    return 1 / (1 + np.exp(-float(a)))
+
+
+def at_rest(kind, num_layers=1, size=2, dtype="float64", **biases):
+    """A layer of LSTM or GRU whose weights are 0, and its gates' biases these: with inputs of 0 its states stay 0.
+
+    There tanh has slope 1 and the gates are constant, so that gradients have closed forms.
+    """
+    layer = {"lstm": tt.LSTM, "gru": tt.GRU}[kind](size, size, num_layers=num_layers, dtype=dtype, seed=0)
+    for array in layer.params.values():
+        array[...] = 0
+    for k in range(num_layers):
+        for gate, bias in biases.items():
+            first = layer.cell.gates.index(gate) * size
+            layer.params[f"bias_ih_l{k}"][first : first + size] = bias if np.isscalar(bias) else bias[k]
+    return layer
+
+
+def candidate(layer, name):
+    """The rows of a weight that belong to the candidate, g or n."""
+    size = layer.hidden_size
+    first = layer.cell.gates.index("g" if layer.cell.name == "lstm" else "n") * size
+    return layer.params[name][first : first + size]
+
+
+def from_the_last_step(layer, steps, dy=1.0):
+    """Over inputs of 0, the loss of the last step alone."""
+    zeros = np.zeros((steps, 1, layer.hidden_size), layer.dtype)
+    given = zeros.copy()
+    given[-1] = dy
+    return tt.gradient_flow(layer, zeros, given, max_lag=steps - 1)
+
+
+def openings(layer, **biases):
+    """How far gates are open: of a small one float32's sigmoid has too few digits for a hundred products."""
+    _, _, trace = layer.forward(np.zeros((1, 1, layer.hidden_size), layer.dtype))
+    found = []
+    for gate, bias in biases.items():
+        found.append(float(trace.layers[0].kept[0, 0, layer.cell.gates.index(gate), 0]))
+        assert found[-1] == pytest.approx(sigmoid(bias), abs=1e-6 if layer.dtype == np.float32 else 1e-15)
+    return found
+
+
+# Products of a hundred rounded factors.
+TOLERANCES = {"float32": 3e-5, "float64": 1e-12}
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rate", [1e-3, 1e3])
+def test_lstm_is_right_from_1e_minus_300_to_1e300(rate, dtype):
+    """dc_k = f dc_{k+1} + o dh_k and dh_k = w i dc_{k+1}: both go as rate^l, with rate = f + o w i."""
+    biases = {"i": 0.3, "f": -7.6, "o": 0.2}
+    layer = at_rest("lstm", dtype=dtype, **biases)
+    i, f, o = map(sigmoid, biases.values())
+    candidate(layer, "weight_hh_l0")[...] = (rate - f) / (o * i) * np.eye(2)
+    flow = from_the_last_step(layer, 101)
+    i, f, o = openings(layer, **biases)
+    w = float(candidate(layer, "weight_hh_l0")[0, 0])
+    powers = np.array([(f + o * w * i) ** l for l in range(101)])
+    assert powers[-1] == pytest.approx(rate**100, rel=0.01)
+    np.testing.assert_allclose(flow.norms["c"][0], np.sqrt(2) * o * powers, rtol=TOLERANCES[dtype])
+    exact = np.sqrt(2) * np.append(1, w * i * o * powers[:-1])
+    np.testing.assert_allclose(flow.norms["h"][0], exact, rtol=TOLERANCES[dtype])
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rate", [1e-3, 1e3])
+def test_gru_is_right_from_1e_minus_300_to_1e300(rate, dtype):
+    """dh_k = (z + w r (1 - z)) dh_{k+1}."""
+    biases = {"r": 0.3, "z": -7.6}
+    layer = at_rest("gru", dtype=dtype, **biases)
+    r, z = map(sigmoid, biases.values())
+    candidate(layer, "weight_hh_l0")[...] = (rate - z) / (r * (1 - z)) * np.eye(2)
+    flow = from_the_last_step(layer, 101)
+    r, z = openings(layer, **biases)
+    w = float(candidate(layer, "weight_hh_l0")[0, 0])
+    powers = np.array([(z + w * r * (1 - z)) ** l for l in range(101)])
+    assert powers[-1] == pytest.approx(rate**100, rel=0.01)
+    np.testing.assert_allclose(flow.norms["h"][0], np.sqrt(2) * powers, rtol=TOLERANCES[dtype])
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("kind", "gate", "part"), [("gru", "z", "h"), ("lstm", "f", "c")])
+def test_gates_alone_carry_down_to_1e_minus_300(kind, gate, part, dtype):
+    """Without recurrent weights all of the gradient is on the path beside them."""
+    layer = at_rest(kind, dtype=dtype, **{gate: -6.9068})
+    flow = from_the_last_step(layer, 101)
+    (kept,) = openings(layer, **{gate: -6.9068})
+    exact = np.array([kept**l for l in range(101)])
+    assert 1e-301 < exact[-1] < 1e-299
+    phi = flow.norms[part][0]
+    np.testing.assert_allclose(phi / phi[0], exact, rtol=TOLERANCES[dtype])
+
+
+@pytest.mark.kernels
+def test_gru_that_lets_little_through_to_the_layer_below_adds_it_at_the_right_scale():
+    """The lower layer's rows are 3e-7 of the upper's: D_l = z D_{l-1} + (1 - Z) Z^l, of which D has its own scale."""
+    layer = at_rest("gru", num_layers=2, z=(0.5, 15.0))
+    candidate(layer, "weight_ih_l1")[...] = np.eye(2)
+    flow = from_the_last_step(layer, 12)
+    z, Z = sigmoid(0.5), sigmoid(15.0)
+    lower = [(1 - Z) * sum(Z**j * z ** (l - j) for j in range(l + 1)) for l in range(12)]
+    np.testing.assert_allclose(flow.norms["h"][1], np.sqrt(2) * Z**flow.lags, rtol=1e-12)
+    # 1 - Z has lost seven of its digits.
+    np.testing.assert_allclose(flow.norms["h"][0], np.sqrt(2) * np.array(lower), rtol=1e-8)
+
+
+@pytest.mark.kernels
+def test_lstm_that_lets_little_through_to_the_layer_below_adds_it_at_the_right_scale():
+    """The same by a shut input gate: dh_l = I F^l O, dc_l = f dc_{l-1} + o dh_l."""
+    layer = at_rest("lstm", num_layers=2, i=(0.0, -16.0), f=(0.7, 1.5), o=(0.4, 0.1))
+    candidate(layer, "weight_ih_l1")[...] = np.eye(2)
+    flow = from_the_last_step(layer, 12)
+    f, o = sigmoid(0.7), sigmoid(0.4)
+    arrived = sigmoid(-16.0) * sigmoid(0.1) * sigmoid(1.5) ** flow.lags
+    exact = np.zeros(12)
+    for l in flow.lags:
+        exact[l] = (f * exact[l - 1] if l else 0.0) + o * arrived[l]
+    # Of a gate that is shut to 1e-7 nine digits are right.
+    np.testing.assert_allclose(flow.norms["h"][0], np.sqrt(2) * arrived, rtol=1e-9)
+    np.testing.assert_allclose(flow.norms["c"][0], np.sqrt(2) * exact, rtol=1e-9)
+
+
+@pytest.mark.kernels
+def test_a_layer_that_nothing_has_reached_takes_what_comes_at_its_own_scale():
+    """The upper layer hands a gradient on from unit to unit, 1e-20 of it a step; its last unit alone reads the lower."""
+    layer = tt.Recurrent(linear, 4, 4, num_layers=2, bias=False, dtype="float32", seed=0)
+    for array in layer.params.values():
+        array[...] = 0
+    layer.params["weight_hh_l0"][...] = np.eye(4)
+    for unit in range(3):
+        layer.params["weight_hh_l1"][unit, unit + 1] = 1e-20
+    layer.params["weight_ih_l1"][3, 3] = 1
+    flow = from_the_last_step(layer, 7, dy=(1, 0, 0, 0))
+    np.testing.assert_allclose(flow.norms["h"][1], [1, 1e-20, 1e-40, 1e-60, 0, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(flow.norms["h"][0], [0, 0, 0, 1e-60, 1e-60, 1e-60, 1e-60], rtol=1e-6)
+
+
+@equation
+def total_of_growing(dstate, kept, state_prev, state):
+    dh, dm = dstate
+    return dh, dm + dh
+
+
+@pytest.mark.kernels
+def test_another_part_of_the_state_may_outgrow_h():
+    """h = h_prev + m, m = 1000 m_prev + a, and no weights: dh stays as it is, dm_l = 1 + 1000 + ... + 1000^l."""
+
+    def forward(a, state):
+        h_prev, m_prev = state
+        m = m_prev * type(m_prev)(1000) + a[0]
+        return (h_prev + m, m), (a[0],)
+
+    def backward(dstate, kept, state_prev, state):
+        dh, dm = total_of_growing(dstate, kept, state_prev, state)
+        return (dm,), (dh, dm * type(dm)(1000))
+
+    cell = tt.Cell("growing", forward, backward, gates=("a",), states=("h", "m"), total=total_of_growing)
+    layer = tt.Recurrent(cell, 1, 2, dtype="float32", seed=0)
+    for array in layer.params.values():
+        array[...] = 0
+    zeros = np.zeros((31, 1, 1), np.float32)
+    dy = np.zeros((31, 1, 2), np.float32)
+    dy[-1] = 1
+    flow = tt.gradient_flow(layer, zeros, dy, max_lag=30)
+    exact = np.cumsum(1000.0**flow.lags)
+    np.testing.assert_allclose(flow.norms["m"][0], np.sqrt(2) * exact, rtol=1e-5)
+    # Beside it float32 holds a number of 1e-18, and its square.
+    np.testing.assert_allclose(flow.norms["h"][0, :6], np.sqrt(2), rtol=1e-5)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("num_layers", [2, 3])
+@pytest.mark.parametrize("scale", [2e-38, 1e-36, 1e-30, 1e30, 2e38])
+def test_scale_of_the_loss_is_the_scale_of_the_profile_of_every_layer(scale, num_layers):
+    """Also near the ends of float32, where the rows are brought into range at once."""
+    layer = tt.LSTM(2, 3, num_layers=num_layers, dtype="float32", seed=1)
+    for name, array in layer.params.items():
+        if "weight" in name:
+            array *= 1.5
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5, 2, 2)).astype(np.float32)
+    dy = (rng.choice([-1, 1], (5, 2, 3)) * rng.uniform(0.75, 1, (5, 2, 3))).astype(np.float32)
+    usual = tt.gradient_flow(layer, x, dy)
+    scaled = tt.gradient_flow(layer, x, dy * np.float32(scale))
+    for part in ("h", "c"):
+        assert (usual.norms[part] > 0).all()
+        np.testing.assert_allclose(scaled.norms[part] / scale, usual.norms[part], rtol=1e-5)
+
+
+@pytest.mark.kernels
+def test_mean_of_norms_whose_sum_no_float_holds():
+    layer = scaled_rotation(1.0, size=1)
+    layer.params["weight_hh_l0"][...] = 1
+    dy = np.array([1.5e308, 0.5e308, 1.0e308, 1.7e308]).reshape(4, 1, 1)
+    flow = tt.gradient_flow(layer, np.zeros_like(dy), dy)
+    exact = [np.mean(dy[lag:] / 1e10) * 1e10 for lag in range(4)]
+    np.testing.assert_allclose(flow.norms["h"][0], exact, rtol=1e-14)
+
+
+@pytest.mark.kernels
+def test_percentiles_where_some_norms_are_beyond_all_floats_are_numbers():
+    layer = scaled_rotation(1.0, size=1)
+    layer.params["weight_hh_l0"][...] = 10
+    dy = np.array([0, 3.0, 1e308, 1.0, 2.0, 1e308]).reshape(6, 1, 1)
+    flow = tt.gradient_flow(layer, np.zeros_like(dy), dy, max_lag=1)
+    assert flow.norms["h"][0].tolist() == [pytest.approx(4e307), np.inf]
+    # Of 10, 20, 30 and two of 1e309.
+    assert flow.percentiles["h"][:, 0, 1].tolist() == [pytest.approx(14), pytest.approx(30), np.inf]
+    every = tt.gradient_flow(layer, np.zeros_like(dy), np.full_like(dy, 1e308), max_lag=1)
+    assert every.percentiles["h"][:, 0, 1].tolist() == [np.inf] * 3
+
+
 # ------------------------------------------------------------------ which losses, which lags
 
 
@@ -259,6 +476,12 @@ def test_underflow_is_the_share_that_a_normal_number_cannot_hold():
     exact = [np.mean([first * 0.1 ** int(l) < smallest for first in (1.5, 0.015)]) for l in flow.lags]
     assert flow.underflow[0].tolist() == exact
     assert set(exact) == {0, 0.5, 1}
+    # A sequence behind a reset has no part in it.
+    two, reset = np.repeat(dy, 2, axis=1), np.zeros((46, 2), bool)
+    reset[-1, 1] = True
+    flow = tt.gradient_flow(layer, np.zeros_like(two), two, max_lag=45, reset=reset)
+    assert flow.origins.tolist() == [2] + [1] * 45
+    assert flow.underflow[0].tolist() == exact
 
 
 @pytest.mark.kernels
@@ -280,6 +503,23 @@ def test_origins_are_the_steps_asked_for():
     assert some.norms["h"][0, 0] == pytest.approx((np.linalg.norm(dy[5, 1]) + np.linalg.norm(dy[2, 2])) / 2)
     dy[3:] = 0
     assert tt.gradient_flow(layer, x, dy).origins.tolist()[:4] == [3 * B, 2 * B, B, 0]
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize(
+    ("steps", "max_lag", "last", "each"),
+    [
+        (80, None, 72, 8),  # so many lags as leave room for eight steps
+        (109, None, 100, 8),
+        (5, None, 2, 3),  # too few steps for all of them: half is left to the lags
+        (80, 79, 79, 1),  # asked for
+    ],
+)
+def test_number_of_origins_finds_so_many_steps(steps, max_lag, last, each):
+    layer = scaled_rotation(0.9, size=1)
+    x = np.ones((steps, 2, 1))
+    flow = tt.gradient_flow(layer, x, x, max_lag, origins=8)
+    assert flow.origins.tolist() == [2 * each] * (last + 1)
 
 
 @pytest.mark.kernels

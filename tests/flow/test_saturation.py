@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import throughtime as tt
 from throughtime.cells import Cell, gru, lstm, rnn_relu, rnn_sigmoid, rnn_tanh
 from throughtime.flow.saturation import measure_saturation
 from throughtime.networks.layer import Recurrent
@@ -113,3 +114,42 @@ def test_values_beyond_an_end_are_not_looked_at():
     counted = np.arange(8)[:, None] < lengths
     assert measure_saturation(rnn_tanh, trace.layers[0].kept, counted).record()["h"]["right"] == 1.0
     assert measure_saturation(rnn_tanh, trace.layers[0].kept).record()["h"]["right"] < 1
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_flow_counts_no_step_beyond_a_sequences_end(cell, num_layers):
+    """Two sequences of 7 and 2 steps, side by side and each by itself; what pads the second is loud."""
+    model = tt.SequenceModel(1, 3, 1, cell, num_layers, dtype="float64", seed=0)
+    for name, array in model.params.items():
+        if "weight_ih" in name or "weight_hh" in name:
+            array *= 6
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((7, 2, 1))
+    x[2:, 1] = 50.0
+    dy = np.ones((7, 2, 1))
+    flow = tt.gradient_flow(model, x, dy, lengths=np.array([7, 2]))
+    long, short = (tt.gradient_flow(model, x[:n, [b]], dy[:n, [b]]) for b, n in ((0, 7), (1, 2)))
+    everything = tt.gradient_flow(model, x, dy)
+    for k in range(num_layers):
+        for gate, found in flow.saturation[k].gates.items():
+            first, second = (each.saturation[k].gates[gate] for each in (long, short))
+            for what in ("mean", "left", "right", "saturated"):
+                wanted = (7 * getattr(first, what) + 2 * getattr(second, what)) / 9
+                np.testing.assert_allclose(getattr(found, what), wanted, rtol=1e-13, atol=1e-15)
+            if k == 0:  # or the test would tell nothing
+                assert np.abs(everything.saturation[k].gates[gate].mean - found.mean).max() > 0.01
+
+
+def test_flow_of_a_layer_counts_no_step_beyond_a_sequences_end():
+    layer = Recurrent(rnn_tanh, 1, 2, seed=0)
+    layer.params["weight_ih_l0"][...] = 5
+    x = np.ones((8, 2, 1), np.float32)
+    dy = np.ones((8, 2, 2), np.float32)
+    assert tt.gradient_flow(layer, x, dy, lengths=np.array([8, 3])).saturation[0].record()["h"]["right"] == 1
+    x[3:, 1] = 0
+    x[3:, 1, 0] = -1  # beyond its end, and at the other end of tanh
+    cut = tt.gradient_flow(layer, x, dy, lengths=np.array([8, 3])).saturation[0].record()["h"]
+    whole = tt.gradient_flow(layer, x, dy).saturation[0].record()["h"]
+    assert (cut["left"], cut["right"]) == (0, 1)
+    assert whole["left"] == 5 / 16

@@ -13,7 +13,7 @@ from throughtime.flow.adaptive import RunningCurve, choose
 from throughtime.flow.curve import Curve
 from throughtime.machine.jit import equation
 from throughtime.training.adapting import Adapting
-from throughtime.training.events import Noticed, Probed, Step
+from throughtime.training.events import IncidentMet, Noticed, Probed, Step
 from throughtime.training.incidents import incidents, load_incident, replay_incident
 
 TOKENIZER = tt.Tokenizer.train(TEXT)
@@ -116,6 +116,38 @@ def test_auto_settles_on_the_reach_of_the_formula(a, tolerance, K, monkeypatch):
         assert steps == min(5 * chunk, K) + scored
 
 
+@pytest.mark.parametrize(("before", "after", "first", "settled"), [(0.9, 0.8, 23, 11), (0.8, 0.9, 11, 23)])
+def test_auto_settles_anew_where_the_gradient_s_decay_has_changed(before, after, first, settled, monkeypatch):
+    """From 0.9 to 0.8 a lag, or back, in the middle of training: each probe halves what the ones before it said."""
+    model = decaying(before)
+    calls = seen(model, monkeypatch)
+
+    def change(event):
+        if isinstance(event, Step) and event.step == 6:
+            model.params["rnn.weight_hh_l0"] *= np.float32(after / before)
+
+    run, _ = fit(
+        model,
+        truncation=tt.Auto(0.1),
+        optimizer=lambda lr: tt.SGD(1e-30),
+        flow_every=1,
+        max_steps=40,
+        callbacks=[change],
+    )
+    told = reaches(run)
+    assert told[:6] == [first] * 6
+    assert told[-10:] == [settled] * 10
+    # It comes nearer probe by probe, and not at once.
+    moving = told[5:-10]
+    assert moving == sorted(moving, reverse=first > settled)
+    assert len({first, *moving, settled}) > 3
+    assert run.flow_history[-1]["truncation"]["beta"] == pytest.approx(after, rel=1e-3)
+    # Updates follow: an epoch has grown beyond its start by then.
+    per_epoch = run.config["corpus"]["steps_per_epoch"]
+    steps, scored = calls[-1]
+    assert steps - scored == min(settled, 5 * ((len(calls) - 1) % per_epoch))
+
+
 @pytest.mark.parametrize("a", [1.0, 1.02])
 def test_where_no_reach_will_do_the_longest_is_taken_and_that_is_told_once(a, monkeypatch):
     model = decaying(a)
@@ -204,6 +236,47 @@ def test_auto_learns_the_same_bits_again(tmp_path):
     assert (first.path / "flow.jsonl").read_bytes() == (again.path / "flow.jsonl").read_bytes()
     in_memory, _ = fit(gru(), None, truncation=tt.Auto(0.05))
     assert in_memory.flow_history == first.flow_history
+
+
+def test_auto_that_rolls_back_forgets_what_it_heard_since_and_learns_the_same_bits_again(tmp_path):
+    settings = {"truncation": tt.Auto(0.1), "flow_every": 2, "checkpoint_every": 5, "on_incident": "rollback"}
+
+    def rolled_back(out):
+        events = []
+        model = gru()
+        original, calls = model.bptt, [0]
+
+        def spoiled(*arguments, **options):
+            result = original(*arguments, **options)
+            calls[0] += 1
+            if calls[0] == 14:
+                result.grads["readout.bias"][0] = np.nan
+            return result
+
+        model.bptt = spoiled
+        run, events = fit(model, out, **settings)
+        assert [(event.step, event.action) for event in events if isinstance(event, IncidentMet)] == [
+            (14, "rollback")
+        ]
+        return run, events
+
+    (first, events), (again, _) = (rolled_back(tmp_path / name) for name in "ab")
+    arrays, about, records, weights = bits(first.path)
+    others = bits(again.path)
+    assert (arrays, about, weights) == (others[0], others[1], others[3])
+    # What is told of the incident names the run's own directory.
+    learned = [[line for line in lines if "incident" not in line] for lines in (records, others[2])]
+    assert learned[0] == learned[1]
+    assert (first.path / "flow.jsonl").read_bytes() == (again.path / "flow.jsonl").read_bytes()
+    # From the checkpoint after ten updates on it was measured anew, and nothing is told twice.
+    probed = [event.step for event in events if isinstance(event, Probed)]
+    assert probed == [0, 2, 4, 6, 8, 10, 12, *range(12, 31, 2)]
+    assert [record["step"] for record in first.flow_history] == list(range(0, 31, 2))
+    mean = RunningCurve()
+    for record in first.flow_history:
+        mean.add(Curve(record["norms"]["h"][-1]))
+        assert record["truncation"] == pytest.approx(choose(mean.curve, 0.1, 100).record(), rel=1e-4)
+    assert len(set(reaches(first))) > 3
 
 
 @pytest.mark.parametrize("checkpoint_every", [1, 4, 5])

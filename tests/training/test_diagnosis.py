@@ -8,6 +8,8 @@ from tests.training.conftest import TEXT, small_model
 
 import throughtime as tt
 from throughtime.flow.findings import TrainingFacts
+from throughtime.flow.jacobian import find_jacobians
+from throughtime.flow.lyapunov import lyapunov_exponents
 from throughtime.training.diagnosis import diagnose, training_facts
 
 LONG = TEXT * 8
@@ -41,6 +43,40 @@ def test_the_chain_is_the_most_that_is_left_of_a_gradient():
     weight[...] = 0.5 * np.linalg.qr(np.random.default_rng(0).standard_normal(weight.shape))[0]
     chain = diagnose(run, LONG).chain
     assert chain == pytest.approx({lag: -lag * np.log(2) for lag in (1, 2, 5, 10, 20, 50, 100)}, rel=1e-6)
+
+
+def stretches_of(run, steps, most):
+    """Inputs (steps, most) of the whole text, evenly spaced."""
+    ids = np.asarray(run.tokenizer.encode(TEXT))
+    begins = [(len(ids) - 1 - steps) * n // (most - 1) for n in range(most)]
+    return np.stack([ids[begin : begin + steps] for begin in begins], axis=1)
+
+
+def test_the_chain_is_a_mean_over_sequences_of_logarithms(trained):
+    chain = diagnose(trained, TEXT, max_lag=30).chain
+    inputs = stretches_of(trained, 200, 4)
+    jacobians = list(find_jacobians(trained.model, inputs))
+    for lag in (1, 2, 5, 10):
+        largest = np.array(
+            [
+                np.linalg.norm(
+                    np.linalg.multi_dot([np.eye(12), *[J[b] for J in jacobians[: -lag - 1 : -1]]]), 2
+                )
+                for b in range(4)
+            ]
+        )
+        assert chain[lag] == pytest.approx(np.log(largest).mean(), rel=1e-9)
+        assert abs(np.log(largest.mean()) - np.log(largest).mean()) > 1e-4  # sequences differ
+
+
+def test_the_exponents_leave_out_a_fifth_of_the_steps_at_the_start(trained):
+    found = diagnose(trained, TEXT, max_lag=30).exponents
+    inputs = stretches_of(trained, 200, 4)
+    assert found.steps == 160
+    settled, whole = (lyapunov_exponents(trained.model, inputs, 3, burn_in) for burn_in in (40, 0))
+    np.testing.assert_allclose(found.exponents, settled.exponents, rtol=1e-12)
+    np.testing.assert_allclose(found.errors, settled.errors, rtol=1e-12)
+    assert np.abs(whole.exponents - settled.exponents).max() > 1e-4
 
 
 def test_diagnose_is_the_flow_of_these_stretches(trained):

@@ -142,6 +142,37 @@ def test_a_probe_of_broken_weights_finds_nothing():
         assert probe_of(model).measure(1) is None
 
 
+def test_a_probe_that_is_no_number_at_a_later_lag_finds_nothing():
+    """Unit 0 is off, and all others read it by 3e38: forward that is nothing, back it is too much, and 0 of that no number."""
+    model = model_of(cell="rnn", nonlinearity="relu", dtype="float32")
+    model.params["rnn.weight_hh_l0"][:, 0] = 3e38
+    model.params["rnn.bias_ih_l0"][0] = -50
+    probe = probe_of(model)
+    ids = np.asarray(probe._train.ids[:61])[:, None]
+    flow = tt.gradient_flow(model, ids[:-1], ids[1:], 2)
+    assert np.isfinite(flow.norms["h"][0]).tolist() == [True, False, False]
+    assert np.isnan(flow.norms["h"][0, 2])
+    assert probe.measure(1) is None
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_weights_that_are_broken_are_not_probed_though_the_text_may_not_touch_them(broken, tmp_path):
+    events, model = [], model_of()
+    unused = next(n for n in range(TOKENIZER.vocab_size) if n not in probe_of(model)._train.ids)
+
+    def spoil(event):
+        events.append(event)
+        if isinstance(event, Step) and event.step == 3:
+            model.params["rnn.weight_ih_l0"][0, unused] = broken
+
+    with pytest.raises(tt.DivergedError, match=r"rnn\.weight_ih_l0 is not finite"):
+        fit(tmp_path / "run", model, flow_every=1, eval_every=6, optimizer=tt.SGD(0.1), callbacks=spoil)
+    assert [event.step for event in events if isinstance(event, Step)] == [1, 2, 3, 4]
+    assert [event.step for event in events if isinstance(event, Probed)] == [0, 1, 2]
+    # A probe by itself would not have seen it.
+    assert probe_of(model).measure(3) is not None
+
+
 def test_each_line_of_flow_jsonl_is_what_its_event_told_and_measuring_by_hand_finds(tmp_path):
     events = []
     model, flows = model_of(), []

@@ -65,11 +65,14 @@ def assert_horizon(
     """
     if isinstance(lag, bool) or not isinstance(lag, int | np.integer) or lag < 1:
         raise ArgumentError(f"lag={lag!r} found; expected a whole number of at least 1. Pass lag=50.")
+    last = max(2 * int(lag), _LEAST_LAGS)
+    if isinstance(origins, int | np.integer):  # a number of steps, which lie after all lags
+        last = max(int(lag), min(last, len(inputs) - int(origins)))
     flow = gradient_flow(
         model,
         inputs,
         targets,
-        max(2 * int(lag), _LEAST_LAGS),
+        last,
         origins,
         state=state,
         reset=reset,

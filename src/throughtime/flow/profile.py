@@ -240,6 +240,8 @@ def gradient_flow(
     Notes
     -----
     Rows are scaled on the way, and the scales kept as exponents: a profile is right from 1e-300 to 1e300, in float32 too.
+    A row, the gradient of one loss in one layer, has one scale. So of its entries those count that are within what the
+    model's type can hold beside the largest, and a part of the state within the root of it: 1e19 in float32.
 
     Examples
     --------
