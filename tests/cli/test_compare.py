@@ -46,8 +46,11 @@ def test_compare_json_is_one_object_and_progress_goes_to_stderr(cli, corpus):
     assert "b, 2 of 2" in result.err
 
 
+CELLS = "tanh", "sigmoid", "relu", "relu-identity", "lstm", "gru"
+
+
 def test_compare_forks_into_the_cells(compared):
-    configs = {name: tt.load(compared / name).config for name in ("tanh", "sigmoid", "relu", "lstm", "gru")}
+    configs = {name: tt.load(compared / name).config for name in CELLS}
     found = {
         name: (c["model"]["cell"], c["model"]["nonlinearity"], c["model"]["init"])
         for name, c in configs.items()
@@ -55,7 +58,8 @@ def test_compare_forks_into_the_cells(compared):
     assert found == {
         "tanh": ("rnn", "tanh", "default"),
         "sigmoid": ("rnn", "sigmoid", "default"),
-        "relu": ("rnn", "relu", "default,weight_hh=identity,bias=zero"),
+        "relu": ("rnn", "relu", "default,weight_hh=orthogonal"),
+        "relu-identity": ("rnn", "relu", "default,weight_hh=identity,bias=zero"),
         "lstm": ("lstm", "tanh", "default"),
         "gru": ("gru", "tanh", "default"),
     }
@@ -116,10 +120,11 @@ def test_compare_says_what_sets_the_variants_apart(cli, compared):
     result = cli("compare", "--resume", "--out", compared)
     lines = [" ".join(line.split()) for line in result.out.splitlines()]
     at = lines.index("What sets them apart:")
-    assert lines[at + 1 : at + 6] == [
+    assert lines[at + 1 : at + 7] == [
         "tanh cell rnn tanh, start default",
         "sigmoid cell rnn sigmoid, start default",
-        "relu cell rnn relu, start default,weight_hh=identity,bias=zero",
+        "relu cell rnn relu, start default,weight_hh=orthogonal",
+        "relu-identity cell rnn relu, start default,weight_hh=identity,bias=zero",
         "lstm cell lstm, start default",
         "gru cell gru, start default",
     ]
@@ -176,11 +181,13 @@ def test_compare_has_a_help_text_of_its_own_for_its_probes(cli):
 
 def test_compare_keeps_a_start_that_was_asked_for():
     options = CompareOptions(init="article,weight_hh=orthogonal")
-    assert {fork.options.init for fork in forks(options, ["init"])} == {"article,weight_hh=orthogonal"}
-    options = CompareOptions(init="article")
-    assert {fork.name: fork.options.init for fork in forks(options, ["init"])}["relu"] == (
-        "article,weight_hh=identity,bias=zero"
+    assert {fork.name: fork.options.init for fork in forks(options, ["init"])} == dict.fromkeys(
+        ("tanh", "sigmoid", "relu", "lstm", "gru"), "article,weight_hh=orthogonal"
     )
+    options = CompareOptions(init="article")
+    found = {fork.name: fork.options.init for fork in forks(options, ["init"])}
+    assert found["relu"] == "article,weight_hh=orthogonal"
+    assert found["relu-identity"] == "article,weight_hh=identity,bias=zero"
 
 
 def test_compare_writes_event_files_of_each_variant(cli, corpus, tmp_path):
@@ -237,7 +244,7 @@ def test_a_variant_s_options_repeat_its_run(compared, cli):
     result = cli("train", "--config", file, "--out", "again", "--json", "--quiet")
     assert result.code == 0
     record = json.loads((compared / "compare.json").read_text(encoding="utf-8"))
-    assert json.loads(result.out)["val_loss"] == record["variants"][4]["val_loss"]
+    assert json.loads(result.out)["val_loss"] == record["variants"][-1]["val_loss"]
 
 
 @pytest.fixture

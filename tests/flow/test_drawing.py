@@ -117,7 +117,7 @@ def test_ticks_stand_where_their_labels_say_and_hold_all_values(low, high, log):
 
 
 def test_a_heat_map_paints_each_value_in_its_shade():
-    svg = heat([[2.0, 0.5, 0.01], [0.5, 0.5, None]], [0, 10], LEVELS, Axis("x"), Axis("lag"), **NAMED)
+    svg = heat([[2.0, 0.5, 0.01], [0.5, 0.5, None]], [5, 15], LEVELS, Axis("x"), Axis("lag"), **NAMED)
     cells = next(group for group in parsed(svg).iter("g") if group.get("shape-rendering"))
     drawn = {(each.get("class"), each.get("fill-opacity")): each.get("d") for each in cells}
     height = HEIGHT / 3
@@ -130,6 +130,13 @@ def test_a_heat_map_paints_each_value_in_its_shade():
         f"M{PLOT / 2:.1f} {HEIGHT:.1f}V{height:.1f}H{PLOT:.1f}V{HEIGHT:.1f}z"
     )
     assert of[LEVELS.shade(2)].startswith(f"M0.0 {HEIGHT:.1f}V{2 * height:.1f}")
+
+
+def test_a_heat_map_of_a_training_begins_with_it():
+    svg = heat([[0.5], [0.01]], [0, 10], LEVELS, Axis("x"), Axis("lag"), **NAMED)
+    cells = next(group for group in parsed(svg).iter("g") if group.get("shape-rendering"))
+    # The first measurement stands for 0 to 5, the second for 5 to 15.
+    assert {each.get("d").split("H")[1].split("V")[0] for each in cells} == {f"{PLOT / 3:.1f}", f"{PLOT:.1f}"}
 
 
 def test_a_heat_map_of_very_many_measurements_stays_small():

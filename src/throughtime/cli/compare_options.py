@@ -16,8 +16,8 @@ class Forks:
     vary: Annotated[
         list[str] | None,
         typer.Option(
-            help="A ready set of variants: cells (tanh, sigmoid, relu with identity start, lstm, gru), clipping (without "
-            "and with), starts, or truncations. Several join.",
+            help="A ready set of variants: cells (tanh, sigmoid, relu with an orthogonal and with an identity start, "
+            "lstm, gru), clipping (without and with), starts, or truncations. Several join.",
             metavar="cells|clipping|starts|truncations",
             rich_help_panel="Variants",
             show_default="cells",

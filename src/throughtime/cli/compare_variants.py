@@ -100,12 +100,16 @@ def make_variant(fork: Fork) -> "Variant":
 
 
 def _cells(o: CompareOptions) -> dict[str, Own]:
-    # Le, Jaitly and Hinton (2015): a ReLU network begins as a copy of its state. A start that was asked for stays.
-    identity = o.init if "weight_hh" in o.init else f"{o.init},weight_hh=identity,bias=zero"
+    relu: dict[str, Own] = {"relu": {"cell": "rnn", "nonlinearity": "relu"}}
+    if "weight_hh" not in o.init:  # a start that was asked for stays
+        # Le, Jaitly and Hinton (2015): a ReLU network begins as a copy of its state. Over a stream such a state adds up, and
+        # training often diverges; weights that turn it serve there.
+        starts = {"relu": "weight_hh=orthogonal", "relu-identity": "weight_hh=identity,bias=zero"}
+        relu = {name: {**relu["relu"], "init": f"{o.init},{start}"} for name, start in starts.items()}
     return {
         "tanh": {"cell": "rnn", "nonlinearity": "tanh"},
         "sigmoid": {"cell": "rnn", "nonlinearity": "sigmoid"},
-        "relu": {"cell": "rnn", "nonlinearity": "relu", "init": identity},
+        **relu,
         "lstm": {"cell": "lstm", "nonlinearity": None},
         "gru": {"cell": "gru", "nonlinearity": None},
     }

@@ -176,4 +176,4 @@ def _half_life(probe: int | None, half_life: float | None, falls: bool | None) -
 
 
 def _from_to(first: str, last: str) -> str:
-    return first if first == last == "-" else f"{first} to {last}"
+    return first if first == last else f"{first} to {last}"

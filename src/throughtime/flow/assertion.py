@@ -118,7 +118,8 @@ def check_horizon(curve: Curve, lag: int, eps: float = 0.01) -> None:
         )
     raise AssertionError(
         f"horizon({eps:g}) is {horizon}; expected at least {lag}. {_fading(curve, lag)} Try an LSTM with forget bias "
-        f"{max(1.0, math.log(max(lag, 2))):.1f}, a GRU, or an orthogonal start.\n{_chart(curve, lag)}"
+        f"{max(1.0, math.log(max(lag, 2))):.1f}, whose memory cell carries a gradient so far from the start.\n"
+        f"{_chart(curve, lag)}"
     )
 
 

@@ -65,7 +65,7 @@ class GradientFlow:
     of the top layer's h unless asked otherwise.
     """
 
-    lags: Array
+    lags: Array = field(repr=False)
     norms: dict[str, Array] = field(repr=False)
     percentiles: dict[str, Array] = field(repr=False)
     origins: Array = field(repr=False)

@@ -98,7 +98,8 @@ def _edges(at: Sequence[float]) -> list[float]:
     middles = [(before + after) / 2 for before, after in pairwise(at)]
     if not middles:
         return [at[0] - 0.5, at[0] + 0.5]
-    return [2 * at[0] - middles[0], *middles, 2 * at[-1] - middles[-1]]
+    # Nothing was before step 0, at which the first measurement is usually made.
+    return [max(2 * at[0] - middles[0], min(at[0], 0.0)), *middles, 2 * at[-1] - middles[-1]]
 
 
 def _key(levels: Levels) -> str:

@@ -26,7 +26,7 @@ def command(evidence: Evidence, changes: Changes) -> str | None:
     """The call that repeats a run but for some options; None where none makes such a network.
 
     Of a run of Python's it has the network's kind and size, and FILE stands for the text. Without a run it makes the network
-    anew, with those changes that are its own, or the clip. The learning rate of a run that diverged is not repeated.
+    anew, with those changes that are its own, or the clip.
 
     Parameters
     ----------
@@ -37,8 +37,6 @@ def command(evidence: Evidence, changes: Changes) -> str | None:
     if cell is None:
         return None
     training, flow = evidence.training, evidence.flow
-    if training is not None and training.diverged is not None:
-        changes = {"lr": training.lower_lr, **changes}
     network = {**cell, "hidden-size": flow.hidden_size, "num-layers": flow.num_layers}
     if training is None:
         return _expression(flow.network, network, changes)

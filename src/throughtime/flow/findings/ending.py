@@ -1,9 +1,12 @@
 """Training that did not come to its end."""
 
 from throughtime.flow.findings.command import Changes, command
-from throughtime.flow.findings.evidence import Evidence
+from throughtime.flow.findings.evidence import USUAL_LR, Evidence, TrainingFacts
+from throughtime.flow.findings.fading import Remedy, relu_remedy
 from throughtime.flow.findings.finding import Finding
-from throughtime.flow.findings.growing import usual_clip
+
+# A usual value to begin with.
+_THETA = 1
 
 
 def diverged(evidence: Evidence) -> Finding | None:
@@ -14,19 +17,30 @@ def diverged(evidence: Evidence) -> Finding | None:
     reason = training.diverged.partition(";")[0]
     known = training.kept_step is not None
     kept = f"those of step {training.kept_step:,}" if known else "not those of its end"
-    changes: Changes = {"lr": training.lower_lr}
-    clip = ""
-    if training.clip is None:
-        theta = usual_clip(training.grad_norms)
-        changes = {**changes, "clip-norm": theta}
-        clip = f" Clip the gradient's norm at {theta:g}, too, so that no single stretch of the data moves the weights far."
+    remedy = _remedy(evidence, training)
     return Finding(
         "diverged",
         "problem",
         f"{reason[:1].upper()}{reason[1:]}. The weights that were measured are {kept}.",
         "The updates were larger than the network bears. How its gradient flows in weights from before is no account of what "
-        "went wrong, and the longest truncation would not mend it.",
-        f"Lower the learning rate, as to {training.lower_lr:g}, or warm it up.{clip} The report of the incident names the "
-        "cause: throughtime replay RUN.",
-        command(evidence, changes),
+        "went wrong, and another truncation would not mend it.",
+        remedy.words,
+        command(evidence, remedy.changes),
     )
+
+
+def _remedy(evidence: Evidence, training: TrainingFacts) -> Remedy:
+    """Smaller updates; where a state adds up without end these would not help."""
+    adds_up = (
+        "relu" in evidence.flow.cell.activations.values() and evidence.started("weight_hh") == "identity"
+    )
+    if adds_up and training.seq_len is not None:
+        remedy = relu_remedy(evidence)
+        return remedy._replace(changes={**remedy.changes, "lr": min(training.lr, USUAL_LR)})
+    changes: Changes = {"lr": training.lower_lr}
+    clip = ""
+    if training.clip is None:
+        # The norms of updates that went out of hand say nothing of usual ones.
+        changes = {**changes, "clip-norm": _THETA}
+        clip = f" Clip the gradient's norm at {_THETA:g}, too, so that no single stretch of the data moves the weights far."
+    return Remedy(f"Lower the learning rate, as to {training.lower_lr:g}, or warm it up.{clip}", changes)

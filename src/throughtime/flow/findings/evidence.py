@@ -18,6 +18,7 @@ from throughtime.truncation import Auto, Chunk, Full, Truncation, Window, parse_
 if TYPE_CHECKING:
     from throughtime.flow.profile import GradientFlow
 
+USUAL_LR = 2e-3
 # A learning rate that was too high is tried again at a quarter.
 _LESS = 0.25
 # The default truncation: by it a network is judged whose training nothing limits, or is not known.
@@ -105,8 +106,8 @@ class TrainingFacts:
 
     @property
     def lower_lr(self) -> float:
-        """The learning rate to try after one that was too high."""
-        return plain(_LESS * self.lr)
+        """The learning rate to try after one that was too high: not above a usual one."""
+        return plain(min(_LESS * self.lr, USUAL_LR))
 
     @property
     def longest(self) -> int | None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from throughtime.flow.findings.command import Changes, command, with_start
-from throughtime.flow.findings.evidence import Evidence
+from throughtime.flow.findings.evidence import USUAL_LR, Evidence
 from throughtime.flow.findings.finding import Finding
 from throughtime.flow.findings.numbers import lags, percent, plain
 
@@ -16,8 +16,8 @@ _SMALL_RADIUS = 0.9
 _SOME = 0.2
 # Starts of the recurrent weights that carry a gradient on.
 _CARRYING = ("orthogonal", "identity", "smart-tanh")
-# The usual learning rate, and its share at which an identity start trains without diverging.
-_LR, _SLOWLY = 2e-3, 0.1
+# The share of the usual learning rate at which an identity start trains without diverging.
+_SLOWLY = 0.1
 # Open forget gates; the items of a plain network's start are none of an LSTM's.
 _LSTM: Changes = {"cell": "lstm", "nonlinearity": None, "omega": None, "init": "bias_f=1"}
 
@@ -88,7 +88,7 @@ def _remedy(evidence: Evidence) -> Remedy:
     if "sigmoid" in kinds:
         return Remedy(
             "Use tanh, whose slope reaches 1, and start the recurrent weights orthogonal: they then neither shrink nor "
-            "stretch what passes through. An LSTM or a GRU remembers longer still.",
+            "stretch what passes through. An LSTM with forget bias 1, or a GRU, can learn to remember for longer still.",
             {"nonlinearity": "tanh", "init": orthogonal},
         )
     if not kinds or evidence.started("weight_hh") in _CARRYING:
@@ -100,8 +100,8 @@ def _remedy(evidence: Evidence) -> Remedy:
     if "relu" in kinds:
         return relu_remedy(evidence)
     return Remedy(
-        "Start the recurrent weights orthogonal: they then neither shrink nor stretch what passes through. An LSTM or a GRU "
-        "remembers longer still.",
+        "Start the recurrent weights orthogonal: they then neither shrink nor stretch what passes through. An LSTM with "
+        "forget bias 1, or a GRU, can learn to remember for longer still.",
         {"init": orthogonal},
     )
 
@@ -120,7 +120,7 @@ def relu_remedy(evidence: Evidence) -> Remedy:
             "without end.",
             _LSTM,
         )
-    lr = _LR if training is None else training.lr
+    lr = USUAL_LR if training is None else training.lr
     clipped = training is not None and training.clip is not None
     changes = {"by": "sentence", "init": with_start(evidence, weight_hh="identity", bias="0")}
     return Remedy(

@@ -73,7 +73,7 @@ def _against_growth(evidence: Evidence) -> tuple[Changes, str]:
     if training is None or training.clip is None:
         theta, why = 1.0, "a usual value to begin with"
         if training is not None and len(training.grad_norms):
-            theta, why = usual_clip(training.grad_norms), "twice the median of the last updates"
+            theta, why = _clip_for(training.grad_norms), "twice the median of the last updates"
         return {"clip-norm": theta}, (
             f"Clip the gradient's norm at {theta:g}, {why}: updates keep their direction and stay of a usual size. If the "
             "loss still jumps, lower the learning rate, or start the recurrent weights orthogonal."
@@ -97,7 +97,7 @@ def gradient_spikes(evidence: Evidence) -> Finding | None:
     median, high = np.quantile(training.grad_norms, [0.5, 0.99])
     if median == 0 or high < _SPIKE * median:
         return None
-    theta = usual_clip(training.grad_norms)
+    theta = _clip_for(training.grad_norms)
     return Finding(
         "gradient-spikes",
         "caution",
@@ -118,7 +118,7 @@ def always_clipped(evidence: Evidence) -> Finding | None:
     median = float(np.median(training.grad_norms))
     if training.clipped_share < _MOSTLY or training.theta >= _TOO_LOW * median:
         return None
-    theta = usual_clip(training.grad_norms)
+    theta = _clip_for(training.grad_norms)
     return Finding(
         "always-clipped",
         "caution",
@@ -132,6 +132,6 @@ def always_clipped(evidence: Evidence) -> Finding | None:
     )
 
 
-def usual_clip(norms: Array) -> float:
-    """A robust multiple of the usual norm, as the median is not moved by spikes; 1 where none is known."""
-    return (plain(_CLIP_AT * float(np.median(norms))) if len(norms) else 0.0) or 1.0
+def _clip_for(norms: Array) -> float:
+    """A robust multiple of the usual norm: the median is not moved by spikes."""
+    return plain(_CLIP_AT * float(np.median(norms))) or 1.0

@@ -30,9 +30,8 @@ _EXPLAINED_BY = {
     "saturated-units": {"exploding"},
     "vanishing": {"saturated-units", "dead-units"},
     "truncation-too-short": {"exploding"},
-    "truncation-too-long": {"diverged", *_FADING},
-    "gradient-spikes": {"exploding", "diverged"},
-    "always-clipped": {"diverged"},
+    "truncation-too-long": _FADING,
+    "gradient-spikes": {"exploding"},
 }
 
 
@@ -47,5 +46,7 @@ def find(evidence: Evidence) -> list[Finding]:
     """
     found = [finding for rule in _RULES if (finding := rule(evidence)) is not None]
     names = {finding.name for finding in found}
+    if found and found[0].name == "diverged":  # of weights from before nothing follows for the run
+        return found[:1]
     told = [finding for finding in found if not _EXPLAINED_BY.get(finding.name, set()) & names]
     return sorted(told, key=lambda finding: finding.severity != "problem")

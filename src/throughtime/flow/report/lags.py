@@ -33,7 +33,7 @@ _SHAPE = (
     "it on undiminished; a rise, that it grows."
 )
 _BAND = (
-    "The line is the mean over the places in the text that were looked at; the shaded band holds the middle 80% of them. "
+    "The line is the mean over all losses that were looked at; the shaded band holds the middle 80% of them. "
     f"What lies below {power_of_ten(-12)} is not drawn."
 )
 # Values that everybody wants; beyond them 10, 20, 50, 100 and so on.
