@@ -55,6 +55,23 @@ def test_a_run_ends_with_its_report(tmp_path):
     ) == page.count("<svg")
 
 
+@pytest.mark.parametrize(
+    ("truncation", "most", "every"),
+    [(tt.Chunk(10), 9, None), (tt.Chunk(10, 16), 15, 6), (tt.Auto(0.1, 7), None, None)],
+)
+def test_a_report_says_how_far_training_looks_back_at_most_and_always(truncation, most, every, tmp_path):
+    seq_len = 10 if isinstance(truncation, tt.Auto) else None
+    run = train(tmp_path / "run", flow_every=3, truncation=truncation, seq_len=seq_len)
+    if most is None:
+        every = run.flow_history[-1]["truncation"]["K"]
+        most = every + 9
+    page = page_of(run.path)
+    assert f"{most} lags" in page
+    assert ("at most: the truncation" in page) is (not every)
+    if every:
+        assert f"at most; every loss reaches {every} or more" in page
+
+
 def test_the_findings_are_those_of_the_last_probe(tmp_path):
     model = tt.LanguageModel(TOKENIZER.vocab_size, 8, "rnn", nonlinearity="sigmoid", seed=0)
     tt.fit(

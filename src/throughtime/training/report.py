@@ -101,6 +101,7 @@ def _report(
         probes=probes,
         metrics=run.history,
         reach=training.longest,
+        shortest=training.shortest,
         stability=Stability(conditions=() if flow is None else flow.conditions, dtype=run.model.dtype.name),
     )
     return replace(shown, left_out=_left_out(shown.last, training))

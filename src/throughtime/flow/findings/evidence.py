@@ -123,6 +123,16 @@ class TrainingFacts:
                 return k if self.seq_len is None else min(k, self.seq_len - 1)
         return None if self.seq_len is None else self.seq_len - 1
 
+    @property
+    def shortest(self) -> int:
+        """How many lags every loss reaches back, if there is so much before it; 0 where the first of an update reaches none."""
+        match self.parsed:
+            case Chunk(k1=k1, k2=k2):
+                return k2 - k1
+            case Auto():
+                return self.reach or 0
+        return 0
+
     def _within_update(self, lags: Array) -> Array:
         return np.ones(len(lags)) if self.seq_len is None else _ramp(self.seq_len, self.seq_len, lags)
 

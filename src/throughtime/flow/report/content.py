@@ -59,6 +59,8 @@ class Report:
         Records of metrics.jsonl.
     reach : int or None
         The last lag that any loss reaches in training; None where nothing limits it.
+    shortest : int
+        How many lags every loss reaches.
     left_out : float or None
         The share of the measured gradient that training leaves out; None where that is not known.
     stability : Stability
@@ -72,6 +74,7 @@ class Report:
     probes: Sequence[Record] = ()
     metrics: Sequence[Record] = ()
     reach: int | None = None
+    shortest: int = 0
     left_out: float | None = None
     stability: Stability = field(default_factory=Stability)
 

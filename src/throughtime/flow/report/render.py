@@ -120,7 +120,8 @@ def _in_short(last: Record, report: Report) -> list[tuple[str, str, str]]:
     curve = top_curve(last)
     found = [] if curve is None or math.isnan(curve.mean_lag) else [*_horizon(last), _half_life(last, curve)]
     if report.reach is not None:
-        found.append(("Training reaches back", counted(report.reach, "lag"), "at most: the truncation"))
+        every = f"; every loss reaches {report.shortest:,} or more" if report.shortest else ": the truncation"
+        found.append(("Training reaches back", counted(report.reach, "lag"), f"at most{every}"))
         if report.left_out is not None and curve is not None:
             beyond = percent(curve.mass_beyond(report.reach))
             meaning = (
