@@ -1,5 +1,6 @@
 """The check of a cell's equations: it passes what is right and names, in one line, what is wrong."""
 
+import copy
 import inspect
 import re
 
@@ -175,3 +176,22 @@ def test_what_the_compiler_does_not_know_is_said_in_one_line():
     with pytest.raises(CellError, match=r"forward does not compile: .*; expected arithmetic") as error:
         check_equations(leaky(forward=namespace["forward"]))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("wrong", ["sigmoid", "relu", "identity"])
+def test_an_activation_that_is_another_is_named(wrong):
+    check_equations(leaky(activations={"n": "tanh"}))
+    with pytest.raises(
+        CellError, match=rf"what is kept of gate n changes by .*; expected .* declares it {wrong}\."
+    ):
+        check_equations(leaky(activations={"n": wrong}))
+
+
+@pytest.mark.parametrize("cell", EVERY_CELL, ids=lambda cell: cell.name)
+def test_every_declared_activation_is_held_to_what_is_kept(cell):
+    for gate, activation in cell.activations.items():
+        other = {"tanh": "sigmoid", "sigmoid": "tanh", "relu": "identity", "identity": "tanh"}[activation]
+        changed = copy.copy(cell)
+        changed.activations = {**cell.activations, gate: other}
+        with pytest.raises(CellError, match=f"of gate {gate} "):
+            check_equations(changed)

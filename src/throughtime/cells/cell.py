@@ -59,7 +59,8 @@ class Cell:
         (`throughtime.networks.omega`), and `throughtime.check_cell` confirms.
     activations : mapping of str to str
         For each gate whose own activation is kept under its name, which: "tanh", "sigmoid", "relu" or "identity". What
-        saturation is measured by (`throughtime.flow.saturation`); a gate that is left out is not looked at.
+        saturation is measured by (`throughtime.flow.saturation`), and `throughtime.check_cell` confirms; a gate that is
+        left out is not looked at.
     total : function, optional
         ``total(dstate, kept, state_prev, state, *parameters) -> dstate``: to the gradient of each part of the state adds
         what that part passes on through the others within the step, as an LSTM's c does through its h. Without it a

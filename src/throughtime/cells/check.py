@@ -32,8 +32,8 @@ def check_equations(cell: Cell, tolerance: float = 1e-6, seed: int = 0) -> dict[
     """Hold a cell's two functions to the contract of `Cell`, one unit at one step.
 
     As plain Python first, whose errors can be read: what they return, that backward is linear in dstate, that a cell
-    declared without a direct path has none, and that backward is the derivative of forward, by central differences in
-    float64 at random points. Then compiled: float32 stays float32.
+    declared without a direct path has none, that gates have the activations which it declares, and that backward is the
+    derivative of forward, by central differences in float64 at random points. Then compiled: float32 stays float32.
     `throughtime.check_cell` does this, and then runs whole layers.
 
     Parameters
@@ -66,6 +66,7 @@ def check_equations(cell: Cell, tolerance: float = 1e-6, seed: int = 0) -> dict[
     _require_finite_start(cell, points[0].parameters)
     _require_linear(cell, points)
     _require_no_other_path(cell, points)
+    _require_declared_activations(cell, points)
     errors = _compare(cell, points)
     for name, error in errors.items():
         if not error <= tolerance:
@@ -223,6 +224,35 @@ def _require_no_other_path(cell: Cell, points: list[Point]) -> None:
                 raise CellError(
                     f"cell {cell.name!r}: backward returns {name}={gradients[name]:.6g}; expected 0, as direct=False declares "
                     "that W_hh is the only path back in time. Leave direct out."
+                )
+
+
+# The derivative of each activation, from its value.
+_SLOPES: dict[str, Callable[[float], float]] = {
+    "tanh": lambda y: 1 - y * y,
+    "sigmoid": lambda y: y * (1 - y),
+    "relu": lambda y: float(y > 0),
+    "identity": lambda y: 1.0,
+}
+
+
+def _require_declared_activations(cell: Cell, points: list[Point]) -> None:
+    """What is kept of a gate must change with its pre-activation as its declared activation does."""
+    for index, gate in enumerate(cell.gates):
+        activation = cell.activations.get(gate)
+        if activation is None:
+            continue
+        for point in points:
+
+            def kept(x: float, point: Point = point, index: int = index) -> float:
+                a = (*point.a[:index], x, *point.a[index + 1 :])
+                return _forward(cell, a, point.state_prev, point.parameters)[1][index]
+
+            slope, expected = _slope(kept, point.a[index]), _SLOPES[activation](kept(point.a[index]))
+            if slope is not None and not abs(slope - expected) <= 1e-6:
+                raise CellError(
+                    f"cell {cell.name!r}: what is kept of gate {gate} changes by {slope:.4g} with its pre-activation; expected "
+                    f"{expected:.4g}, as activations declares it {activation}. Keep the activation's value, or leave {gate} out."
                 )
 
 
