@@ -42,8 +42,13 @@ WORKLOADS = {
     "W2": Workload("character LSTM", "lstm", 128, 50, 50, vocab_size=65, embedding_size=128),
     "W3": Workload("small GRU", "gru", 32, 32, 100, input_size=8, output_size=1, loss="squared"),
     "W4": Workload("word LSTM, 10,000 words", "lstm", 200, 20, 35, vocab_size=10000, embedding_size=200),
+    "W5": Workload("word LSTM, 650 units", "lstm", 650, 20, 35, vocab_size=10000, embedding_size=650),
     "W6": Workload(
         "tanh RNN, loss at the last step", "rnn", 256, 16, 200, input_size=8, output_size=10, at="last"
+    ),
+    "W7": Workload("GRU as an audio effect", "gru", 64, 8, 500, input_size=1, output_size=1, loss="squared"),
+    "W8": Workload(
+        "LSTM, one long sequence", "lstm", 32, 1, 2000, input_size=1, output_size=1, loss="squared"
     ),
 }
 
