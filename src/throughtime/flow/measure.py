@@ -40,10 +40,10 @@ def measure(found: StepGradients, max_lag: int, buffers: Buffers) -> Measured:
         meeting = _Meeting(found, max_lag, buffers)
         rows = LagRows(found.params, found.trace, found.steps, found.sequences, buffers.part("rows"))
         scales = _scales(found.dy)
-        halves = -scales // 2, -scales - -scales // 2  # a factor for all of 2^-127 would be no normal number
-        first, second = (np.ldexp(found.dy.dtype.type(1), half)[:, None] for half in halves)
-        np.multiply(found.dy, first, out=rows.dh[-1])
-        rows.dh[-1] *= second
+        half = scales // 2  # a factor for all of 2^127 would be no normal number
+        one = found.dy.dtype.type(1)
+        np.multiply(found.dy, np.ldexp(one, -half)[:, None], out=rows.dh[-1])
+        rows.dh[-1] *= np.ldexp(one, half - scales)[:, None]
         meeting.exponents[-1][...] = scales
         for back in range(max_lag + 1):
             rows.go(back, back == max_lag, meeting)
