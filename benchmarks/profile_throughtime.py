@@ -5,17 +5,17 @@ from collections.abc import Callable
 import throughtime as tt
 from benchmarks.profile_task import T, data, make_layer
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 
 
 def make_profile(cell: str) -> Callable[[], Array]:
     """A function that measures phi at every lag."""
     layer = make_layer(cell)
     inputs, dy = data()
-    buffers = Buffers()
+    workspace = Workspace()
 
     def profile() -> Array:
-        phi: Array = tt.gradient_flow(layer, inputs, dy, T - 1, buffers=buffers).norms["h"][0]
+        phi: Array = tt.gradient_flow(layer, inputs, dy, T - 1, workspace=workspace).norms["h"][0]
         return phi
 
     return profile

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import throughtime as tt
 from benchmarks.workloads import CLIP, LEARNING_RATE, Workload
-from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
+from throughtime.machine.workspace import Workspace
 
 
 def make_step(work: Workload) -> Callable[[], float]:
@@ -25,11 +25,11 @@ def make_step(work: Workload) -> Callable[[], float]:
         model = tt.SequenceModel(
             work.input_size, work.hidden_size, work.output_size, work.cell, loss=work.loss, at=work.at, seed=0
         )
-    optimizer, clip, buffers = tt.SGD(LEARNING_RATE), tt.ClipNorm(CLIP), Buffers()
+    optimizer, clip, workspace = tt.SGD(LEARNING_RATE), tt.ClipNorm(CLIP), Workspace()
 
     def step() -> float:
         with computing():
-            r = model.bptt(inputs, targets, truncation=tt.Full(), buffers=buffers, training=True)
+            r = model.bptt(inputs, targets, truncation=tt.Full(), workspace=workspace, training=True)
             clip.apply(r.grads)
             optimizer.step(model.params, r.grads)
         return r.loss

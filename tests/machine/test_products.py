@@ -1,31 +1,50 @@
 import numpy as np
 import pytest
 
-from throughtime.machine.products import WORTH_A_COPY, blas, multiply, pack_backward, pack_forward
+from throughtime.machine.processor import float32_lanes
+from throughtime.machine.products import AS_IT_LIES, FULL, PANELS, PLAIN
+from throughtime.machine.workspace import Workspace
+
+pytestmark = pytest.mark.kernels
 
 
-@pytest.mark.parametrize("steps", [1, WORTH_A_COPY])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_packed_weights_multiply_as_a_sweep_needs_them(dtype, steps):
+@pytest.mark.parametrize(
+    ("recurrence", "dtype"),
+    [
+        (PLAIN, np.float32),
+        (PLAIN, np.float64),
+        (AS_IT_LIES, np.float32),
+        (AS_IT_LIES, np.float64),
+        (PANELS, np.float32),
+    ],
+)
+def test_weights_laid_out_multiply_as_a_sweep_needs_them(recurrence, dtype):
     rng = np.random.default_rng(0)
     weight = np.asfortranarray(rng.standard_normal((8, 4)).astype(dtype))
     h, da = rng.standard_normal((3, 4)).astype(dtype), rng.standard_normal((3, 8)).astype(dtype)
     forward, backward = np.empty((3, 8), dtype), np.empty((3, 4), dtype)
-    blas(h, pack_forward(weight, steps), forward)
-    blas(da, pack_backward(weight), backward)
-    tolerance = 4 * np.finfo(dtype).eps
+    recurrence.multiply(h, recurrence.forward(weight, Workspace()), forward)
+    recurrence.multiply(da, recurrence.backward(weight, Workspace()), backward)
+    tolerance = 8 * np.finfo(dtype).eps
     np.testing.assert_allclose(forward, h @ weight.T, atol=tolerance)
     np.testing.assert_allclose(backward, da @ weight, atol=tolerance)
 
 
-def test_packing_copies_only_what_is_laid_out_otherwise():
+def test_a_few_steps_are_not_worth_a_copy():
     weight = np.ones((8, 4))
-    assert pack_forward(weight, WORTH_A_COPY).flags.c_contiguous
-    assert np.shares_memory(pack_forward(weight, 1), weight)
-    assert np.shares_memory(pack_backward(weight), weight)
+    few = FULL.recurrence(1, weight.dtype)
+    assert np.shares_memory(few.forward(weight, Workspace()), weight)
+    assert np.shares_memory(few.backward(weight, Workspace()), weight)
+    assert FULL.recurrence(100, weight.dtype).forward(weight, Workspace()).flags.c_contiguous
+
+
+def test_the_product_follows_from_type_steps_and_processor():
+    assert FULL.recurrence(100, np.dtype(np.float64)) is PLAIN
+    assert FULL.recurrence(100, np.dtype(np.float32)) is (PANELS if float32_lanes() else PLAIN)
+    assert FULL.recurrence(1, np.dtype(np.float32)) is AS_IT_LIES
 
 
 def test_multiply_writes_into_out_and_returns_it():
     a, b, out = np.ones((2, 3)), np.ones((4, 3)), np.full((2, 4), np.nan)
-    assert multiply(a, b.T, out) is out
+    assert FULL.multiply(a, b.T, out) is out
     assert (out == 3).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.inputs import GatheredRows, OneHot, TableRows, Vectors, table_rows
 
 T, B, I, K, V = 4, 3, 2, 5, 6
@@ -15,9 +15,9 @@ def rng():
 
 
 def run(source, weight, da, wanted=True):
-    buffers, out, dweight = Buffers(), np.empty((T * B, K)), np.full(weight.shape, np.nan)
-    source.project(weight, out, buffers)
-    return out, source.differentiate(da, weight, dweight, buffers, wanted), dweight
+    workspace, out, dweight = Workspace(), np.empty((T * B, K)), np.full(weight.shape, np.nan)
+    source.project(weight, out, workspace)
+    return out, source.differentiate(da, weight, dweight, workspace, wanted), dweight
 
 
 def assert_same(found, expected):

@@ -6,7 +6,7 @@ import pytest
 import throughtime as tt
 from throughtime.cells import Cell, gru, lstm, rnn_tanh, sigmoid, sigmoid_slope, tanh, tanh_slope
 from throughtime.errors import ArgumentError
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.omega import check_omega, decayed, find_terms
 from throughtime.truncation import Chunk, Full, Truncation, Window, passes
 
@@ -242,7 +242,7 @@ def test_omega_does_not_depend_on_the_size_of_the_gradient(dtype, sizes):
     rng = np.random.default_rng(3)
     da, dy = (rng.standard_normal(shape).astype(dtype) for shape in ((T, B, 1, H), (T, B, H)))
     weight = rng.standard_normal((H, H)).astype(dtype)
-    arguments = weight, np.zeros((0, 0), bool), np.full(B, T), Buffers()
+    arguments = weight, np.zeros((0, 0), bool), np.full(B, T), Workspace()
     expected = find_terms(da, dy, *arguments)
     assert expected.number == (T - 1) * B
     for size in sizes:
@@ -324,7 +324,7 @@ def test_what_stands_beyond_an_end_counts_for_nothing():
         rng.standard_normal((H, H)),
     )
     da[padding[:, :, 0]] = 0
-    found = find_terms(da, dy, weight, np.zeros((0, 0), bool), lengths, Buffers())
+    found = find_terms(da, dy, weight, np.zeros((0, 0), bool), lengths, Workspace())
     assert found.number == (lengths - 1).sum()
-    changed = find_terms(da, np.where(padding, 7, dy), weight, np.zeros((0, 0), bool), lengths, Buffers())
+    changed = find_terms(da, np.where(padding, 7, dy), weight, np.zeros((0, 0), bool), lengths, Workspace())
     assert changed.total == found.total

@@ -183,13 +183,13 @@ def test_state_carried_before_the_first_step_is_zero_where_none_is_given():
 
 
 def test_carried_state_outlives_the_buffers():
-    from throughtime.machine.buffers import Buffers
+    from throughtime.machine.workspace import Workspace
 
-    model, buffers = tt.SequenceModel(I, H, O, "gru", dtype="float64", seed=0), Buffers()
+    model, workspace = tt.SequenceModel(I, H, O, "gru", dtype="float64", seed=0), Workspace()
     x, targets = make_data("squared", "every")
-    found = model.bptt(x, targets, truncation=tt.Full(), buffers=buffers, carry=2).state
+    found = model.bptt(x, targets, truncation=tt.Full(), workspace=workspace, carry=2).state
     kept = found.copy()
-    model.bptt(2 * x, targets, truncation=tt.Full(), buffers=buffers, carry=2)
+    model.bptt(2 * x, targets, truncation=tt.Full(), workspace=workspace, carry=2)
     assert np.array_equal(found, kept)
 
 
@@ -246,8 +246,8 @@ def test_steps_without_a_target_that_counts_are_not_read_out(loss, monkeypatch):
     assert max(expected.values()) < 1e-6
     read_out, sizes = network.read_out, []
 
-    def counting(params, y, rows, buffers):
-        outputs = read_out(params, y, rows, buffers)
+    def counting(params, y, rows, workspace):
+        outputs = read_out(params, y, rows, workspace)
         sizes.append(len(outputs))
         return outputs
 

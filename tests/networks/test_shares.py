@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.machine.buffers import Buffers
 from throughtime.machine.jit import COMPILING
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.scored import Scored
 from throughtime.networks.shares import parts
 
@@ -71,7 +71,7 @@ def test_every_loss_and_place_of_targets(loss, at, lengths):
     run = (draw(T, B, I), targets, None, None, "mean", None, lengths)
     assert_equal_to_rounding(tt.bptt(model, *run, threads=2), tt.bptt(model, *run))
     evaluated = [
-        model.evaluate_loss(run[0], targets, buffers=Buffers(), lengths=lengths, threads=threads)
+        model.evaluate_loss(run[0], targets, workspace=Workspace(), lengths=lengths, threads=threads)
         for threads in (1, 2)
     ]
     assert evaluated[0][0] == pytest.approx(evaluated[1][0], rel=1e-13)
@@ -121,11 +121,11 @@ def test_the_same_number_of_threads_gives_the_same_bits():
 
 
 def test_buffers_serve_any_number_of_threads_in_turn():
-    model, buffers = tt.LanguageModel(V, H, "gru", dtype="float64", seed=0), Buffers()
+    model, workspace = tt.LanguageModel(V, H, "gru", dtype="float64", seed=0), Workspace()
     rng = np.random.default_rng(1)
     for threads, batch in ((1, B), (3, B), (2, 9), (1, 4)):
         x, y = rng.integers(0, V, (T, batch)), rng.integers(0, V, (T, batch))
-        found = model.bptt(x, y, truncation=tt.Full(), buffers=buffers, threads=threads)
+        found = model.bptt(x, y, truncation=tt.Full(), workspace=workspace, threads=threads)
         assert_equal_to_rounding(found, tt.bptt(model, x, y))
 
 

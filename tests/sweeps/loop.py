@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from throughtime.machine.jit import python_function
-from throughtime.machine.products import pack_backward, pack_forward
+from throughtime.machine.products import PLAIN
+from throughtime.machine.workspace import Workspace
 from throughtime.sweeps.lags import lag
 from throughtime.sweeps.reverse import reverse
 from throughtime.sweeps.slots import for_cell
@@ -61,7 +62,7 @@ class Layer:
             states,
             self.reset,
             self.steps,
-            pack_forward(self.weight, self.T),
+            PLAIN.forward(self.weight, Workspace()),
         )
         return kept, recurrent, entering, states
 
@@ -80,7 +81,7 @@ class Layer:
             self.reset if cut is None else cut,
             self.steps,
             dy,
-            pack_backward(self.weight),
+            PLAIN.backward(self.weight, Workspace()),
             dstate,
             da,
             dr,
@@ -120,7 +121,7 @@ class Layer:
                 entering,
                 states,
                 self.reset,
-                pack_backward(self.weight),
+                PLAIN.backward(self.weight, Workspace()),
                 dh,
                 dstate,
                 delta,

@@ -9,7 +9,7 @@ import throughtime as tt
 from throughtime.data import split_sentences
 from throughtime.data.cache import encode_corpus
 from throughtime.data.corpus import read
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.training import evaluate as evaluate_module
 from throughtime.training.evaluate import Evaluation, ScoredText, perplexity, require_ids
 
@@ -120,7 +120,7 @@ def test_evaluate_refuses_tokens_that_were_made_for_the_other_way(text, tokenize
 def test_score_asks_before_each_batch_whether_to_go_on(text, tokenizer, model):
     scored = ScoredText(tokenizer.encode(text), tokenizer)
     asked = []
-    scored.score(model, Buffers(), lambda: asked.append(1))
+    scored.score(model, Workspace(), lambda: asked.append(1))
     assert len(asked) == len(scored.batches)
 
 

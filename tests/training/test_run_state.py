@@ -7,7 +7,7 @@ from tests.training.test_plan import SETTINGS
 
 import throughtime as tt
 from throughtime.flow.curve import Curve
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.optim import ClipAuto, HalveOnRise
 from throughtime.training.events import Probed, Step
 from throughtime.training.material import prepare
@@ -54,7 +54,7 @@ def live(run: RunState, updates: int) -> None:
             batch.inputs,
             batch.targets,
             truncation=run.plan.within_update,
-            buffers=Buffers(),
+            workspace=Workspace(),
             state=run.carried,
             training=True,
         )

@@ -21,9 +21,9 @@ import numpy as np
 from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError, DivergedError
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
-from throughtime.machine.products import pack_backward
+from throughtime.machine.products import PLAIN
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.dropout import Dropout
 from throughtime.networks.layer import Recurrent, State
 from throughtime.networks.network import Network
@@ -212,7 +212,7 @@ def _run(
     stack = Stack(layers.cell, layers.hidden_size, needed, Dropout(0.0, np.random.default_rng(0)), np.float64)
     masks = stack.masks(source.T, source.B, training=False)
     _, _, trace = stack.forward(
-        params, source, None if state_in is None else state_in[:, :needed], None, None, masks, Buffers()
+        params, source, None if state_in is None else state_in[:, :needed], None, None, masks, Workspace()
     )
     wrong = ~np.isfinite(trace.layers[layer].states).all(axis=(0, 2, 3))
     if wrong.any():
@@ -228,7 +228,7 @@ def _differentiate(cell: Cell, weight_hh: Array, trace: LayerTrace) -> Jacobians
     T, B, G, H = trace.kept.shape
     S, R = len(cell.states), T * B
     steps, sequences = np.divmod(np.arange(R), B)
-    sweep, weights = for_cell(lag, cell, summing=False), pack_backward(weight_hh)
+    sweep, weights = for_cell(lag, cell, summing=False), PLAIN.backward(weight_hh, Workspace())
     nothing = np.zeros((0, B, G, H))
     slopes, direct = np.empty((S, R, G, H)), np.zeros((S, S, R, H))
     for s in range(S):

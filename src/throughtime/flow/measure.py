@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.lag_rows import LagRows
 from throughtime.networks.network import StepGradients
 from throughtime.sweeps.meet import NOTHING, meet
@@ -31,14 +31,14 @@ class Measured(NamedTuple):
     underflow: Array
 
 
-def measure(found: StepGradients, max_lag: int, buffers: Buffers) -> Measured:
+def measure(found: StepGradients, max_lag: int, workspace: Workspace) -> Measured:
     """Take the gradients of output steps back over lags 0..max_lag, each apart.
 
     An origin is counted at a lag if the step there lies in its sequence, and no reset in between.
     """
     with computing(), np.errstate(over="ignore", invalid="ignore"):
-        meeting = _Meeting(found, max_lag, buffers)
-        rows = LagRows(found.params, found.trace, found.steps, found.sequences, buffers.part("rows"))
+        meeting = _Meeting(found, max_lag, workspace)
+        rows = LagRows(found.params, found.trace, found.steps, found.sequences, workspace.part("rows"))
         scales = _scales(found.dy)
         half = scales // 2  # a factor for all of 2^127 would be no normal number
         one = found.dy.dtype.type(1)
@@ -67,7 +67,7 @@ class _Meeting:
         Layer by layer those of the rows, as `throughtime.sweeps.meet` has them.
     """
 
-    def __init__(self, found: StepGradients, max_lag: int, buffers: Buffers) -> None:
+    def __init__(self, found: StepGradients, max_lag: int, workspace: Workspace) -> None:
         trace, R = found.trace, len(found.steps)
         layers, cell, dtype = len(trace.layers), trace.cell, found.dy.dtype
         # Without `total` nothing is known of what the other parts pass on within a step.
@@ -84,8 +84,8 @@ class _Meeting:
         self.exponents = [np.full(R, NOTHING, np.int64) for _ in range(layers)]
         self._smallest = int(np.finfo(dtype).minexp)
         self._seen = np.empty((len(cell.states), found.dy.shape[1]), dtype)
-        self._norms = buffers.empty("norms", (len(cell.states), R), np.float64)
-        self._lost = buffers.empty("lost", (R,), np.int64)
+        self._norms = workspace.empty("norms", (len(cell.states), R), np.float64)
+        self._lost = workspace.empty("lost", (R,), np.int64)
         self._there = np.ones(
             R, np.bool_
         )  # whether no reset lies between the origin and where its row stands

@@ -15,7 +15,7 @@ from throughtime.flow.measure import measure
 from throughtime.flow.origins import choose_origins, lags_to_measure
 from throughtime.flow.saturation import Saturation, measure_saturation
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.layer import Recurrent, State
 from throughtime.networks.network import Network, StepGradients
 from throughtime.networks.trace import Trace
@@ -205,7 +205,7 @@ def gradient_flow(
     state: State | None = None,
     reset: Array | None = None,
     lengths: Array | None = None,
-    buffers: Buffers | None = None,
+    workspace: Workspace | None = None,
 ) -> GradientFlow:
     """Measure how strongly the loss at step t reaches the state at step t - l, for every lag l, exactly.
 
@@ -225,7 +225,7 @@ def gradient_flow(
         The losses to look at, of those with a target. None for all; a number n for n evenly spaced steps t >= max_lag,
         so that every lag averages the same origins; an array (N,) of steps, or (T, B) of bool.
     state, reset, lengths : as `throughtime.bptt` has them
-    buffers : Buffers, optional
+    workspace : Workspace, optional
         Of an earlier call; for whoever measures often.
 
     Returns
@@ -253,7 +253,7 @@ def gradient_flow(
     >>> flow.norms["h"].shape, bool(flow.horizon() < 10)
     ((1, 60), True)
     """
-    buffers = Buffers() if buffers is None else buffers
+    workspace = Workspace() if workspace is None else workspace
     shape = np.shape(inputs)
     if len(shape) < 2 or 0 in shape[:2]:
         raise ArgumentError(
@@ -268,7 +268,7 @@ def gradient_flow(
         cell, H, dtype = model.cell, model.hidden_size, model.dtype
     elif isinstance(model, Network):
         found = model.step_gradients(
-            inputs, targets, chosen, buffers=buffers, state=state, reset=reset, lengths=lengths
+            inputs, targets, chosen, workspace=workspace, state=state, reset=reset, lengths=lengths
         )
         cell, H, dtype = model.layers.cell, model.layers.hidden_size, model.dtype
     else:
@@ -281,7 +281,7 @@ def gradient_flow(
             "no step has both a target and a place among the origins; expected at least one. Choose other origins, or "
             "leave them out for every step with a target."
         )
-    measured = measure(found, last, buffers)
+    measured = measure(found, last, workspace)
     counted = np.arange(T)[:, None] < found.trace.lengths
     return GradientFlow(
         np.arange(last + 1),

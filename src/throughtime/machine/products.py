@@ -1,15 +1,51 @@
 """Matrix products: the recurrence's, inside compiled sweeps, and the large ones outside time.
 
-The recurrence multiplies a few rows by the same weights at every step. `pack_forward` and `pack_backward` lay the
-weights out once per sweep as the product wants them, so that a faster product changes this file alone.
+The recurrence multiplies a few rows by the same weights at every step, so a sweep lays the weights out once as its
+product wants them. Which product it is follows from the type, the number of steps and the processor alone, and all of
+them agree to rounding.
 """
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from throughtime.machine.arrays import Array
 from throughtime.machine.jit import compiled
+from throughtime.machine.processor import float32_lanes
+from throughtime.machine.tiles import WIDTH, lay_out, lay_out_turned, multiply_panels, panels
 
-WORTH_A_COPY = 8  # steps
+_WORTH_A_LAYOUT = 8  # steps
+
+
+class Room(Protocol):
+    """Whoever has arrays to lend, as a `throughtime.machine.workspace.Workspace` has."""
+
+    def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        """An array of unspecified content."""
+
+
+class Recurrence(NamedTuple):
+    """A product that a sweep makes at each of its steps.
+
+    multiply: compiled, (a (M, K), weights as laid out, out (M, N)). forward: lays weight_hh (G*H, H) out for
+    h @ weight_hh.T. backward: for da @ weight_hh.
+    """
+
+    name: str
+    multiply: Any
+    forward: Callable[[Array, Room], Array]
+    backward: Callable[[Array, Room], Array]
+
+
+class Products(Protocol):
+    """How products are made, for one precision."""
+
+    def multiply(self, a: Array, b: Array, out: Array) -> Array:
+        """out = a @ b, for products outside time; transposed views cost nothing."""
+
+    def recurrence(self, steps: int, dtype: Any) -> Recurrence:
+        """The product of a sweep over so many steps."""
 
 
 @compiled
@@ -18,17 +54,55 @@ def blas(a: Array, w: Array, out: Array) -> None:
     np.dot(a, w, out)
 
 
-def pack_forward(weight_hh: Array, steps: int) -> Array:
-    """Lay out (G*H, H) for h @ weight_hh.T over so many steps."""
-    # A transposed operand slows each skinny product a little; the copy that spares it costs as much as some steps.
-    return np.ascontiguousarray(weight_hh.T) if steps >= WORTH_A_COPY else pack_backward(weight_hh).T
+def _turned(weight: Array, room: Room) -> Array:
+    # A transposed operand slows each skinny product a little.
+    copy = room.empty("turned weights", weight.T.shape, weight.dtype)
+    copy[...] = weight.T
+    return copy
 
 
-def pack_backward(weight_hh: Array) -> Array:
-    """Lay out (G*H, H) for da @ weight_hh."""
-    return np.ascontiguousarray(weight_hh)
+def _panels(weight: Array, room: Room) -> Array:
+    laid_out = room.empty("weights in panels", (panels(weight.shape[1]), len(weight), WIDTH), weight.dtype)
+    lay_out(weight, laid_out)
+    return laid_out
 
 
-def multiply(a: Array, b: Array, out: Array) -> Array:
-    """out = a @ b, for products outside time; transposed views cost nothing."""
-    return np.matmul(a, b, out=out)
+def _turned_panels(weight: Array, room: Room) -> Array:
+    laid_out = room.empty(
+        "turned weights in panels", (panels(len(weight)), weight.shape[1], WIDTH), weight.dtype
+    )
+    lay_out_turned(weight, laid_out)
+    return laid_out
+
+
+def _as_it_lies(weight: Array, room: Room) -> Array:
+    return np.ascontiguousarray(weight)
+
+
+def _turned_as_it_lies(weight: Array, room: Room) -> Array:
+    return np.ascontiguousarray(weight).T
+
+
+PLAIN = Recurrence("blas", blas, _turned, _as_it_lies)
+"""The library's: for every type and processor."""
+
+AS_IT_LIES = Recurrence("blas", blas, _turned_as_it_lies, _as_it_lies)
+"""The library's without a copy, which costs as much as some steps."""
+
+PANELS = Recurrence("panels", multiply_panels, _turned_panels, _panels)
+"""`throughtime.machine.tiles`: float32 where the processor has the vectors for it."""
+
+
+class Full:
+    """Products in the operands' own type."""
+
+    def multiply(self, a: Array, b: Array, out: Array) -> Array:
+        return np.matmul(a, b, out=out)
+
+    def recurrence(self, steps: int, dtype: Any) -> Recurrence:
+        if steps < _WORTH_A_LAYOUT:
+            return AS_IT_LIES
+        return PANELS if dtype == np.float32 and float32_lanes() else PLAIN
+
+
+FULL = Full()

@@ -12,7 +12,7 @@ import numpy as np
 from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.dropout import Dropout, Masks, masked
 from throughtime.networks.inputs import Input, Vectors, turned
 from throughtime.networks.stack import Gradients, Stack
@@ -62,7 +62,7 @@ class BidirectionalStack:
         reset: Array | None,
         lengths: Array | None,
         masks: Masks,
-        buffers: Buffers,
+        workspace: Workspace,
     ) -> tuple[Array, Array, BidirectionalTrace]:
         """y, the last state of each direction, and the trace."""
         T, B = source.T, source.B
@@ -87,7 +87,7 @@ class BidirectionalStack:
                     resets[way],
                     lengths,
                     [],
-                    buffers.part(f"layer {k} way {way}"),
+                    workspace.part(f"layer {k} way {way}"),
                 )
                 outputs.append(turned(out, turn) if way else out)
                 traces.append(passed)
@@ -107,7 +107,7 @@ class BidirectionalStack:
         dy: Array | None,
         dstate: Array | None,
         truncation: Truncation,
-        buffers: Buffers,
+        workspace: Workspace,
         wanted: bool = True,
         omega: bool = False,
     ) -> Gradients:
@@ -141,7 +141,7 @@ class BidirectionalStack:
                     turned(part, trace.turn) if way else part,
                     dfinal[:, row : row + 1],
                     Full(),
-                    buffers.part(f"layer {k} way {way}"),
+                    workspace.part(f"layer {k} way {way}"),
                     wanted or k > 0,
                     omega,
                 )

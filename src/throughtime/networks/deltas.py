@@ -6,8 +6,7 @@ import numpy as np
 
 from throughtime.cells.cell import Cell
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
-from throughtime.machine.products import multiply
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.trace import LayerTrace
 from throughtime.networks.units import split_units
 
@@ -28,13 +27,13 @@ class Deltas:
         return self.apart if len(self.apart) else self.input
 
 
-def room_for_deltas(cell: Cell, layer: LayerTrace, buffers: Buffers) -> Deltas:
+def room_for_deltas(cell: Cell, layer: LayerTrace, workspace: Workspace) -> Deltas:
     """Room for a layer's deltas; those of its units begin at zero."""
     T, B, G, H = layer.kept.shape
     dtype = layer.kept.dtype
     return Deltas(
-        buffers.empty("delta", (T, B, G, H), dtype),
-        buffers.empty("delta of the recurrent half", (T if cell.apart else 0, B, G, H), dtype),
+        workspace.empty("delta", (T, B, G, H), dtype),
+        workspace.empty("delta of the recurrent half", (T if cell.apart else 0, B, G, H), dtype),
         np.zeros_like(layer.unit),
     )
 
@@ -45,22 +44,22 @@ def differentiate_layer(
     k: int,
     layer: LayerTrace,
     deltas: Deltas,
-    buffers: Buffers,
+    workspace: Workspace,
     wanted: bool,
 ) -> tuple[dict[str, Array], Array | None]:
     """Gradients of layer k's parameters, one product for each weight; and, if `wanted`, that of its input."""
     T, B, G, H = deltas.input.shape
     to_input, to_state = f"weight_ih_l{k}", f"weight_hh_l{k}"
-    grads = {name: _empty_as(buffers, f"d{name}", params[name]) for name in (to_input, to_state)}
+    grads = {name: _empty_as(workspace, f"d{name}", params[name]) for name in (to_input, to_state)}
     grads |= split_units(cell, deltas.unit, k, f"bias_ih_l{k}" in params)
     entered = layer.entering[0, :T].reshape(T * B, H)
-    multiply(deltas.recurrent.reshape(T * B, G * H).T, entered, grads[to_state])
+    workspace.multiply(deltas.recurrent.reshape(T * B, G * H).T, entered, grads[to_state])
     da = deltas.input.reshape(T * B, G * H)
-    return grads, layer.source.differentiate(da, params[to_input], grads[to_input], buffers, wanted)
+    return grads, layer.source.differentiate(da, params[to_input], grads[to_input], workspace, wanted)
 
 
-def _empty_as(buffers: Buffers, name: str, like: Array) -> Array:
+def _empty_as(workspace: Workspace, name: str, like: Array) -> Array:
     """An array of `like`'s shape, type and memory order."""
     if like.flags.c_contiguous:
-        return buffers.empty(name, like.shape, like.dtype)
-    return buffers.empty(name, like.T.shape, like.dtype).T
+        return workspace.empty(name, like.shape, like.dtype)
+    return workspace.empty(name, like.T.shape, like.dtype).T

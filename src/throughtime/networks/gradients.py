@@ -6,7 +6,7 @@ import numpy as np
 
 from throughtime.errors import ArgumentError, GradientError
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.layer import State
 from throughtime.networks.network import BPTT, Network
 from throughtime.targets import IGNORED
@@ -77,7 +77,7 @@ def bptt(
         inputs,
         targets,
         truncation=require_truncation(truncation),
-        buffers=Buffers(),
+        workspace=Workspace(),
         state=state,
         reduction=reduction,
         reset=reset,

@@ -9,9 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
-from throughtime.machine.products import multiply
 from throughtime.machine.rows import add_rows, gather_rows
+from throughtime.machine.workspace import Workspace
 
 
 class Input(Protocol):
@@ -26,11 +25,11 @@ class Input(Protocol):
     def turned(self, turn: Array) -> "Input":
         """The same read in another order: at step t of sequence b what stands at turn[t, b], its own inverse."""
 
-    def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
+    def project(self, weight: Array, out: Array, workspace: Workspace) -> None:
         """out (T*B, K) = x @ weight.T, weight (K, I)."""
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
     ) -> Array | None:
         """From da (T*B, K): write dweight (K, I); return the gradient of the vectors or of the table, if wanted."""
 
@@ -49,17 +48,17 @@ class Vectors:
     def turned(self, turn: Array) -> "Input":
         return TurnedVectors(self.x, turn)
 
-    def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
-        multiply(self._flat(), weight.T, out)
+    def project(self, weight: Array, out: Array, workspace: Workspace) -> None:
+        workspace.multiply(self._flat(), weight.T, out)
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
     ) -> Array | None:
-        multiply(da.T, self._flat(), dweight)
+        workspace.multiply(da.T, self._flat(), dweight)
         if not wanted:
             return None
-        dx = buffers.empty("dx", (self.T * self.B, self._I), da.dtype)
-        return multiply(da, weight, dx).reshape(self.x.shape)
+        dx = workspace.empty("dx", (self.T * self.B, self._I), da.dtype)
+        return workspace.multiply(da, weight, dx).reshape(self.x.shape)
 
     def _flat(self) -> Array:
         return self.x.reshape(self.T * self.B, self._I)
@@ -76,9 +75,9 @@ class TurnedVectors(Vectors):
         return self  # it was taken out before turning
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
     ) -> Array | None:
-        dx = super().differentiate(da, weight, dweight, buffers, wanted)
+        dx = super().differentiate(da, weight, dweight, workspace, wanted)
         return None if dx is None else turned(dx, self.turn)
 
 
@@ -95,11 +94,11 @@ class OneHot:
     def turned(self, turn: Array) -> "Input":
         return OneHot(turned(self.ids, turn))
 
-    def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
+    def project(self, weight: Array, out: Array, workspace: Workspace) -> None:
         gather_rows(weight.T, self.ids.ravel(), out)
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
     ) -> None:
         dweight[...] = 0
         add_rows(da, self.ids.ravel(), dweight.T)
@@ -118,19 +117,19 @@ class TableRows:
     def turned(self, turn: Array) -> "Input":
         return TableRows(self.table, turned(self.ids, turn))
 
-    def project(self, weight: Array, out: Array, buffers: Buffers) -> None:
-        projected = buffers.empty("table_projected", (len(self.table), len(weight)), out.dtype)
-        multiply(self.table, weight.T, projected)
+    def project(self, weight: Array, out: Array, workspace: Workspace) -> None:
+        projected = workspace.empty("table_projected", (len(self.table), len(weight)), out.dtype)
+        workspace.multiply(self.table, weight.T, projected)
         gather_rows(projected, self.ids.ravel(), out)
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
     ) -> Array | None:
-        dprojected = buffers.zeros("dtable_projected", (len(self.table), da.shape[1]), da.dtype)
+        dprojected = workspace.zeros("dtable_projected", (len(self.table), da.shape[1]), da.dtype)
         add_rows(da, self.ids.ravel(), dprojected)
-        multiply(dprojected.T, self.table, dweight)
+        workspace.multiply(dprojected.T, self.table, dweight)
         return (
-            multiply(dprojected, weight, buffers.empty("dtable", self.table.shape, da.dtype))
+            workspace.multiply(dprojected, weight, workspace.empty("dtable", self.table.shape, da.dtype))
             if wanted
             else None
         )
@@ -152,12 +151,12 @@ class GatheredRows(Vectors):
         return GatheredRows(self.table, turned(self.ids, turn))
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, buffers: Buffers, wanted: bool = True
+        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
     ) -> Array | None:
-        dx = super().differentiate(da, weight, dweight, buffers, wanted)
+        dx = super().differentiate(da, weight, dweight, workspace, wanted)
         if dx is None:
             return None
-        dtable = buffers.zeros("dtable", self.table.shape, da.dtype)
+        dtable = workspace.zeros("dtable", self.table.shape, da.dtype)
         add_rows(dx.reshape(self.ids.size, -1), self.ids.ravel(), dtable)
         return dtable
 

@@ -5,8 +5,8 @@ from typing import Protocol
 import numpy as np
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
-from throughtime.machine.products import multiply, pack_backward
+from throughtime.machine.products import PLAIN
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.deltas import Deltas
 from throughtime.networks.trace import Trace
 from throughtime.sweeps.lags import lag
@@ -33,7 +33,7 @@ class LagRows:
     trace : Trace
     steps, sequences : (R,) of int
         The origins, in the order of their steps.
-    buffers : Buffers
+    workspace : Workspace
 
     Attributes
     ----------
@@ -44,15 +44,15 @@ class LagRows:
     """
 
     def __init__(
-        self, params: dict[str, Array], trace: Trace, steps: Array, sequences: Array, buffers: Buffers
+        self, params: dict[str, Array], trace: Trace, steps: Array, sequences: Array, workspace: Workspace
     ) -> None:
         self.params, self.trace, self.steps, self.sequences = params, trace, steps, sequences
-        self.buffers = buffers
+        self.workspace = workspace
         R, cell = len(steps), trace.cell
         self.dh, self.dstate, self.deltas = [], [], []
         for k, layer in enumerate(trace.layers):
             _, _, G, H = layer.kept.shape
-            dtype, room = layer.kept.dtype, buffers.part(f"rows of layer {k}")
+            dtype, room = layer.kept.dtype, workspace.part(f"rows of layer {k}")
             self.dh.append(room.zeros("dh", (R, H), dtype))
             self.dstate.append(room.zeros("dstate", (len(cell.states), R, H), dtype))
             self.deltas.append(
@@ -62,7 +62,10 @@ class LagRows:
                     np.zeros_like(layer.unit),
                 )
             )
-        self._packed = [pack_backward(params[f"weight_hh_l{k}"]) for k in range(len(trace.layers))]
+        # As many rows as there are origins: the library's product is as fast as any.
+        self._weights = [
+            PLAIN.backward(params[f"weight_hh_l{k}"], workspace) for k in range(len(trace.layers))
+        ]
 
     def first(self, back: int) -> int:
         """The first row that has not come to the initial state before this lag."""
@@ -96,7 +99,7 @@ class LagRows:
                 self.sequences,
                 *trace.layers[k].swept,
                 trace.reset,
-                self._packed[k],
+                self._weights[k],
                 self.dh[k],
                 self.dstate[k],
                 moving.input,
@@ -111,9 +114,9 @@ class LagRows:
         dtype = self.dh[k].dtype
         if k + 1 == len(self.trace.layers):
             return np.empty((0, H), dtype)
-        above = self.buffers.empty("above", (R, H), dtype)
+        above = self.workspace.empty("above", (R, H), dtype)
         delta = self.deltas[k + 1].input[first:].reshape(R - first, -1)
-        multiply(delta, self.params[f"weight_ih_l{k + 1}"], above[first:])
+        self.workspace.multiply(delta, self.params[f"weight_ih_l{k + 1}"], above[first:])
         mask = self.trace.layers[k + 1].mask
         if mask is not None:
             above[first:] *= mask[self.steps[first:] - back, self.sequences[first:]]

@@ -8,8 +8,8 @@ from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError, CellError, ShapeError
 from throughtime.initial import generator, uniform
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.bidirectional import SUFFIXES, BidirectionalStack, BidirectionalTrace
 from throughtime.networks.dropout import Dropout
 from throughtime.networks.inputs import Input, OneHot, Vectors
@@ -149,7 +149,7 @@ class Recurrent:
         state_in, masks = self.state_in("state", state, B), self.stack.masks(T, B, training)
         with computing():
             y, final, trace = self.stack.forward(
-                self.params, source, state_in, reset, lengths, masks, Buffers()
+                self.params, source, state_in, reset, lengths, masks, Workspace()
             )
         return y, self.state_out(final), trace
 
@@ -204,7 +204,7 @@ class Recurrent:
                 dy,
                 self.state_in("dstate", dstate, B),
                 require_truncation(truncation),
-                Buffers(),
+                Workspace(),
             )
         ordered = {name: grads.params[name] for name in self.params}
         return grads.dinput, ordered, self.state_out(grads.dstate)

@@ -8,9 +8,9 @@ import numpy as np
 
 from throughtime.losses import count_targets, losses
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
 from throughtime.machine.pool import side_by_side
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.inputs import Input
 from throughtime.networks.layer import State
 from throughtime.networks.omega import Terms, add_omega, check_omega
@@ -94,13 +94,13 @@ class Network(Parametrised):
             An argument does not fit the model, or its parameters were exchanged for others.
         """
         at = self.at if at is None else require_at(at)
-        buffers = Buffers()
+        workspace = Workspace()
         with computing():
             call = self._call(inputs, state, reset, lengths)
             T, B = call.source.T, call.source.B
-            run = self._run(call, buffers)
+            run = self._run(call, workspace)
             rows = last_rows(T, B, call.lengths) if at == "last" else None
-            outputs = read_out(self._readout(), run.y, rows, buffers)
+            outputs = read_out(self._readout(), run.y, rows, workspace)
         return outputs.reshape((B, -1) if at == "last" else (T, B, -1)), self.layers.state_out(run.final)
 
     def step(self, x: Array, state: State | None = None) -> tuple[Array, State]:
@@ -114,7 +114,7 @@ class Network(Parametrised):
         targets: Array,
         *,
         truncation: Truncation,
-        buffers: Buffers,
+        workspace: Workspace,
         state: State | None = None,
         reduction: str = "mean",
         reset: Array | None = None,
@@ -126,7 +126,7 @@ class Network(Parametrised):
     ) -> BPTT:
         """Loss and gradients: `throughtime.bptt` has the arguments.
 
-        With `buffers` of an earlier call, its gradients are overwritten.
+        With `workspace` of an earlier call, its gradients are overwritten.
         """
         with computing():
             call = self._call(inputs, state, reset, lengths, training)
@@ -138,7 +138,7 @@ class Network(Parametrised):
             shares = self._shares(inputs, call, scored, threads)
             found = side_by_side(
                 lambda n: self._learn(
-                    *shares[n], scale, truncation, carry, omega > 0, buffers.part(f"share {n}")
+                    *shares[n], scale, truncation, carry, omega > 0, workspace.part(f"share {n}")
                 ),
                 len(shares),
             )
@@ -163,7 +163,7 @@ class Network(Parametrised):
         inputs: Array,
         targets: Array,
         *,
-        buffers: Buffers,
+        workspace: Workspace,
         state: State | None = None,
         reset: Array | None = None,
         lengths: Array | None = None,
@@ -175,7 +175,7 @@ class Network(Parametrised):
             scored = self._scored(targets, call)
             shares = self._shares(inputs, call, scored, threads)
             found = side_by_side(
-                lambda n: self._evaluate(*shares[n], buffers.part(f"share {n}")), len(shares)
+                lambda n: self._evaluate(*shares[n], workspace.part(f"share {n}")), len(shares)
             )
         final = np.concatenate([state for _, state in found], axis=2)
         count = count_targets(scored.targets, self.loss)
@@ -187,7 +187,7 @@ class Network(Parametrised):
         targets: Array,
         chosen: Array,
         *,
-        buffers: Buffers,
+        workspace: Workspace,
         state: State | None = None,
         reset: Array | None = None,
         lengths: Array | None = None,
@@ -200,14 +200,14 @@ class Network(Parametrised):
             As `throughtime.bptt` has them.
         chosen : (T, B) of bool
             Which steps are wanted, of those that have a target.
-        buffers : Buffers
+        workspace : Workspace
             The trace lies in them.
         """
         with computing():
             call = self._call(inputs, state, reset, lengths)
             scored = self._scored(targets, call).chosen(chosen.ravel())
-            run = self._run(call, buffers)
-            outputs = read_out(self._readout(), run.y, scored.rows, buffers)
+            run = self._run(call, workspace)
+            outputs = read_out(self._readout(), run.y, scored.rows, workspace)
             losses[self.loss](outputs, scored.targets, 1.0)
             assert scored.rows is not None  # as of all that are chosen
             steps, sequences = np.divmod(scored.rows, call.source.B)
@@ -223,21 +223,21 @@ class Network(Parametrised):
         truncation: Truncation,
         carry: int | None,
         omega: bool,
-        buffers: Buffers,
+        workspace: Workspace,
     ) -> "_Learnt":
         """Forward and back over one share of a batch."""
         grads: dict[str, Array] = {}
-        run = self._run(call, buffers)
-        outputs = read_out(self._readout(), run.y, scored.rows, buffers)
+        run = self._run(call, workspace)
+        outputs = read_out(self._readout(), run.y, scored.rows, workspace)
         loss, _ = losses[self.loss](outputs, scored.targets, scale)
-        dy = differentiate_readout(self._readout(), outputs, run.y, scored.rows, grads, buffers)
+        dy = differentiate_readout(self._readout(), outputs, run.y, scored.rows, grads, workspace)
         back = self.layers.stack.backward(
             self._layer_params(),
             run.trace,
             dy.reshape(call.source.T, call.source.B, -1),
             None,
             truncation,
-            buffers,
+            workspace,
             self._wants_dinput(),
             omega,
         )
@@ -246,10 +246,10 @@ class Network(Parametrised):
         terms = {f"rnn.{name}": one for name, one in back.omega.items()}
         return _Learnt(loss, grads, run.final if carry is None else run.trace.state_after(carry), terms)
 
-    def _evaluate(self, call: Call, scored: Scored, buffers: Buffers) -> tuple[float, Array]:
+    def _evaluate(self, call: Call, scored: Scored, workspace: Workspace) -> tuple[float, Array]:
         """Sum of the losses of one share of a batch, and its last state."""
-        run = self._run(call, buffers)
-        outputs = read_out(self._readout(), run.y, scored.rows, buffers)
+        run = self._run(call, workspace)
+        outputs = read_out(self._readout(), run.y, scored.rows, workspace)
         loss, _ = losses[self.loss](outputs, scored.targets, 1.0)
         return loss, run.final
 
@@ -283,10 +283,10 @@ class Network(Parametrised):
             for part in parts(B, threads)
         ]
 
-    def _run(self, call: Call, buffers: Buffers) -> "_Run":
+    def _run(self, call: Call, workspace: Workspace) -> "_Run":
         """The recurrent layers' part of a forward pass."""
         y, final, trace = self.layers.stack.forward(
-            self._layer_params(), call.source, call.state, call.reset, call.lengths, call.masks, buffers
+            self._layer_params(), call.source, call.state, call.reset, call.lengths, call.masks, workspace
         )
         return _Run(y.reshape(call.source.T * call.source.B, -1), final, trace)
 

@@ -34,8 +34,7 @@ import numpy as np
 from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
-from throughtime.machine.products import multiply
+from throughtime.machine.workspace import Workspace
 from throughtime.optim.settings import at_least_zero
 from throughtime.truncation import Truncation
 
@@ -105,7 +104,9 @@ def check_omega(weight: float, cell: Cell, truncation: Truncation) -> float:
     return weight
 
 
-def find_terms(da: Array, dy: Array, weight_hh: Array, cut: Array, lengths: Array, buffers: Buffers) -> Terms:
+def find_terms(
+    da: Array, dy: Array, weight_hh: Array, cut: Array, lengths: Array, workspace: Workspace
+) -> Terms:
     """The terms of one layer after one reverse sweep.
 
     Parameters
@@ -122,13 +123,13 @@ def find_terms(da: Array, dy: Array, weight_hh: Array, cut: Array, lengths: Arra
     T, B, H = dy.shape
     rows = (T - 1) * B
     later = da[1:].reshape(rows, len(weight_hh))
-    back = multiply(later, weight_hh, buffers.empty("omega back", (rows, H), da.dtype))
+    back = workspace.multiply(later, weight_hh, workspace.empty("omega back", (rows, H), da.dtype))
     passed = back.reshape(T - 1, B, H)
     crosses = np.arange(1, T)[:, None] < lengths
     if cut.size:
         crosses &= ~cut[1:]
         passed = np.where(cut[1:, :, None], 0, passed)
-    deltas = buffers.empty("omega delta", (T - 1, B, H), da.dtype)
+    deltas = workspace.empty("omega delta", (T - 1, B, H), da.dtype)
     np.copyto(deltas, dy[1:])
     deltas[:-1] += passed[1:]
     delta = deltas.reshape(rows, H)
@@ -141,10 +142,10 @@ def find_terms(da: Array, dy: Array, weight_hh: Array, cut: Array, lengths: Arra
         # d ratio / dW is the product of these two, the second a unit vector: no scale of the gradient is left.
         shares = np.divide(1, before, out=np.zeros(rows), where=counts)
         slopes = np.divide(2 * (ratio - 1), after, out=np.zeros(rows), where=counts & (after >= floats.tiny))
-        scaled = buffers.empty("omega scaled", later.shape, da.dtype)
+        scaled = workspace.empty("omega scaled", later.shape, da.dtype)
         np.multiply(later, shares[:, None].astype(da.dtype), out=scaled)
         back *= slopes[:, None].astype(da.dtype)
-        gradient = multiply(scaled.T, back, np.empty(weight_hh.shape, da.dtype))
+        gradient = workspace.multiply(scaled.T, back, np.empty(weight_hh.shape, da.dtype))
         return Terms(float(np.square(ratio - 1).sum()), int(counts.sum()), gradient)
 
 

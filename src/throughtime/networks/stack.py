@@ -7,8 +7,7 @@ import numpy as np
 
 from throughtime.cells.cell import Cell
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
-from throughtime.machine.products import pack_forward
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.deltas import differentiate_layer
 from throughtime.networks.dropout import Dropout, Masks, masked
 from throughtime.networks.inputs import Input, Vectors
@@ -56,7 +55,7 @@ class Layers(Protocol):
         reset: Array | None,
         lengths: Array | None,
         masks: Masks,
-        buffers: Buffers,
+        workspace: Workspace,
     ) -> tuple[Array, Array, Any]:
         """y (T, B, directions * H), the last state (STATES, directions * num_layers, B, H), and the trace."""
 
@@ -67,7 +66,7 @@ class Layers(Protocol):
         dy: Array | None,
         dstate: Array | None,
         truncation: Truncation,
-        buffers: Buffers,
+        workspace: Workspace,
         wanted: bool = True,
         omega: bool = False,
     ) -> Gradients:
@@ -99,12 +98,13 @@ class Stack:
         reset: Array | None,
         lengths: Array | None,
         masks: Masks,
-        buffers: Buffers,
+        workspace: Workspace,
     ) -> tuple[Array, Array, Trace]:
         """y (T, B, H), the last state (STATES, num_layers, B, H), and the trace."""
         T, B, H, dtype = source.T, source.B, self.H, self.dtype
         G, S = len(self.cell.gates), len(self.cell.states)
-        sweep = for_cell(unroll, self.cell)
+        recurrence = workspace.products.recurrence(T, dtype)
+        sweep = for_cell(unroll, self.cell, recurrence=recurrence)
         padding = None if lengths is None else np.arange(T)[:, None] >= lengths
         if padding is not None:
             source = source.without(padding)
@@ -119,17 +119,17 @@ class Stack:
         final = np.empty((S, self.num_layers, B, H), dtype)
         mask: Array | None = None
         for k in range(self.num_layers):
-            kept = buffers.empty(f"kept_{k}", (T, B, G, H), dtype)
-            source.project(params[f"weight_ih_l{k}"], kept.reshape(T * B, G * H), buffers)
-            recurrent = buffers.empty(f"recurrent_{k}", (T if self.cell.apart else 1, B, G, H), dtype)
-            states = buffers.empty(f"states_{k}", (S, T + 1, B, H), dtype)
+            kept = workspace.empty(f"kept_{k}", (T, B, G, H), dtype)
+            source.project(params[f"weight_ih_l{k}"], kept.reshape(T * B, G * H), workspace)
+            recurrent = workspace.empty(f"recurrent_{k}", (T if self.cell.apart else 1, B, G, H), dtype)
+            states = workspace.empty(f"states_{k}", (S, T + 1, B, H), dtype)
             states[:, 0] = 0 if state is None else state[:, k]
-            entering = states if reset is None else buffers.empty(f"entering_{k}", states.shape, dtype)
+            entering = states if reset is None else workspace.empty(f"entering_{k}", states.shape, dtype)
             layer = LayerTrace(
                 source, mask, kept, recurrent, join_units(self.cell, params, k), entering, states
             )
-            packed = pack_forward(params[f"weight_hh_l{k}"], T)
-            sweep(*layer.swept, trace.reset, trace.lengths, packed)
+            weight = recurrence.forward(params[f"weight_hh_l{k}"], workspace)
+            sweep(*layer.swept, trace.reset, trace.lengths, weight)
             trace.layers.append(layer)
             final[:, k] = states[:, T]
             y = states[0, 1:]
@@ -147,26 +147,26 @@ class Stack:
         dy: Array | None,
         dstate: Array | None,
         truncation: Truncation,
-        buffers: Buffers,
+        workspace: Workspace,
         wanted: bool = True,
         omega: bool = False,
     ) -> Gradients:
         """Gradients from dy (T, B, H) and that of the last state; None stands for zeros."""
         T, B, H = trace.T, trace.B, self.H
         if dy is None:
-            dy = buffers.zeros("dy", (T, B, H), self.dtype)
+            dy = workspace.zeros("dy", (T, B, H), self.dtype)
         if dstate is None:
             dstate = np.zeros((len(self.cell.states), self.num_layers, B, H), self.dtype)
         window = truncation.window(T)
         if window is None:
-            swept = through_all_time(params, trace, dy, dstate, truncation, buffers, omega)
+            swept = through_all_time(params, trace, dy, dstate, truncation, workspace, omega)
         else:
-            swept = through_window(params, trace, dy, dstate, window, buffers)
+            swept = through_window(params, trace, dy, dstate, window, workspace)
         grads = Gradients({}, None, swept.dstate, swept.omega)
         for k in reversed(range(self.num_layers)):
             layer, deltas = trace.layers[k], swept.deltas[k]
             found, grads.dinput = differentiate_layer(
-                self.cell, params, k, layer, deltas, buffers, wanted and k == 0
+                self.cell, params, k, layer, deltas, workspace, wanted and k == 0
             )
             grads.params |= found
         return grads

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
-from throughtime.machine.products import multiply, pack_backward
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.deltas import Deltas, room_for_deltas
 from throughtime.networks.dropout import masked
 from throughtime.networks.lag_rows import LagRows
@@ -39,7 +38,7 @@ def through_all_time(
     dy: Array,
     dlast: Array,
     truncation: Truncation,
-    buffers: Buffers,
+    workspace: Workspace,
     omega: bool,
 ) -> Swept:
     """Segments that do not overlap at once, and for these through the layers from the top down, one sweep each.
@@ -49,10 +48,13 @@ def through_all_time(
     T, B, H = dy.shape
     layers = range(len(trace.layers))
     summed = [
-        room_for_deltas(trace.cell, layer, buffers.part(f"layer {k}")) for k, layer in enumerate(trace.layers)
+        room_for_deltas(trace.cell, layer, workspace.part(f"layer {k}"))
+        for k, layer in enumerate(trace.layers)
     ]
-    packed = [pack_backward(params[f"weight_hh_l{k}"]) for k in layers]
-    sweep, dh = for_cell(reverse, trace.cell), np.empty((B, H), dy.dtype)
+    recurrence = workspace.products.recurrence(T, dy.dtype)
+    weights = [recurrence.backward(params[f"weight_hh_l{k}"], workspace.part(f"layer {k}")) for k in layers]
+    sweep = for_cell(reverse, trace.cell, recurrence=recurrence)
+    dh = np.empty((B, H), dy.dtype)
     swept = Swept(summed, np.zeros_like(dlast))
     for number, segments in enumerate(passes(truncation.segments(T))):
         cut, scored = trace.cuts(segments), _scored(segments, T)
@@ -61,14 +63,14 @@ def through_all_time(
         above = dy if scored.all() else np.where(scored[:, None, None], dy, 0)
         for k in reversed(layers):
             layer, total = trace.layers[k], summed[k]
-            found = total if number == 0 else room_for_deltas(trace.cell, layer, buffers.part("pass"))
+            found = total if number == 0 else room_for_deltas(trace.cell, layer, workspace.part("pass"))
             dstate = np.ascontiguousarray(dstates[:, k])
             sweep(
                 *layer.swept,
                 cut,
                 trace.lengths,
                 above,
-                packed[k],
+                weights[k],
                 dstate,
                 found.input,
                 found.apart,
@@ -79,7 +81,7 @@ def through_all_time(
             if omega:
                 name = f"weight_hh_l{k}"
                 terms = find_terms(
-                    found.recurrent, above, params[name], cut, trace.lengths, buffers.part("omega")
+                    found.recurrent, above, params[name], cut, trace.lengths, workspace.part("omega")
                 )
                 swept.omega[name] = terms.joined(swept.omega.get(name))
             if found is not total:
@@ -87,14 +89,14 @@ def through_all_time(
                 total.apart += found.apart
             if k:
                 rows = found.input.reshape(T * B, -1)
-                dinput = buffers.empty("dinput", (T * B, H), dy.dtype)
-                multiply(rows, params[f"weight_ih_l{k}"], dinput)
+                dinput = workspace.empty("dinput", (T * B, H), dy.dtype)
+                workspace.multiply(rows, params[f"weight_ih_l{k}"], dinput)
                 above = masked(dinput.reshape(T, B, H), layer.mask)
     return swept
 
 
 def through_window(
-    params: dict[str, Array], trace: Trace, dy: Array, dlast: Array, window: int, buffers: Buffers
+    params: dict[str, Array], trace: Trace, dy: Array, dlast: Array, window: int, workspace: Workspace
 ) -> Swept:
     """Lag by lag, and within a lag through the layers from the top down; all origins at once.
 
@@ -103,14 +105,15 @@ def through_window(
     T, B, H = dy.shape
     real = np.arange(T)[:, None] < trace.lengths
     steps, sequences = np.nonzero(real)
-    rows = LagRows(params, trace, steps, sequences, buffers)
+    rows = LagRows(params, trace, steps, sequences, workspace)
     rows.dh[-1][...] = dy[real]
     # The gradient of a sequence's last state belongs to its last step, as an output there would.
     ends = (np.cumsum(real).reshape(T, B) - 1)[trace.lengths - 1, np.arange(B)]
     for k, dstate in enumerate(rows.dstate):
         dstate[:, ends] = dlast[:, k]
     sums = [
-        room_for_deltas(trace.cell, layer, buffers.part(f"layer {k}")) for k, layer in enumerate(trace.layers)
+        room_for_deltas(trace.cell, layer, workspace.part(f"layer {k}"))
+        for k, layer in enumerate(trace.layers)
     ]
     for deltas in sums:
         deltas.input[...] = deltas.apart[...] = 0

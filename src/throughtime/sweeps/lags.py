@@ -74,7 +74,7 @@ def lag(
         As `unroll` has them.
     cut : (T, B) of bool, or (0, 0) for none
         As `reverse` has it.
-    w : what `pack_backward` made of the recurrent weights.
+    w : the recurrent weights as `Recurrence.backward` lays them out.
     dh : (R, H)
         In: dE_t/dh at step t - back, apart from `dstate`. Out: what reaches step t - back - 1 through the weights; of a
         row whose t is back that is the gradient of the initial state.

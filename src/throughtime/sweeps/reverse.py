@@ -53,7 +53,7 @@ def reverse(
         Where true, no gradient crosses from the step to the state that entered it.
     dy : (T, B, H)
         dE/dh of each step, from above.
-    w : what `pack_backward` made of the recurrent weights.
+    w : the recurrent weights as `Recurrence.backward` lays them out.
     dstate : (STATES, B, H)
         In: the gradient of the last state. Out: of the first.
     da : (T, B, GATES, H)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from throughtime.cells.cell import Cell
 from throughtime.cells.rnn import rnn_tanh
 from throughtime.machine.jit import equation, specialise
-from throughtime.machine.products import blas
+from throughtime.machine.products import PLAIN, Recurrence
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +21,7 @@ def own(dstate: Any, kept: Any, state_prev: Any, state: Any, *parameters: Any) -
     return dstate
 
 
-forward, backward, total, matmul = rnn_tanh.forward, rnn_tanh.backward, own, blas
+forward, backward, total, matmul = rnn_tanh.forward, rnn_tanh.backward, own, PLAIN.multiply
 GATES = 1  # blocks of H rows in the weights
 APART = 0  # how many of the last gates keep their two halves apart
 SUMMED = 1  # the other gates: GATES - APART
@@ -37,22 +37,23 @@ S_INPUT, S_RECURRENT, S_BEFORE, S_AFTER, S_UNIT = 0, 1, 2, 3, 4
 S_DSTATE, S_ABOVE, S_CARRIED, S_DINPUT, S_DRECURRENT, S_DUNIT, S_SUM = 5, 6, 7, 8, 9, 10, 11
 
 
-_made: dict[tuple[Any, Cell, bool], Any] = {}
+_made: dict[tuple[Any, Cell, bool, Any], Any] = {}
 
 
-def for_cell(template: F, cell: Cell, summing: bool = True) -> F:
-    """The sweep `template`, compiled for `cell`: the same one for every layer of that cell."""
-    key = template, cell, summing
+def for_cell(template: F, cell: Cell, summing: bool = True, recurrence: Recurrence = PLAIN) -> F:
+    """The sweep `template`, compiled for `cell` and a product: the same one for every layer of that cell."""
+    key = template, cell, summing, recurrence.multiply
     if key not in _made:
-        _made[key] = _specialised(template, cell, summing)
+        _made[key] = _specialised(template, cell, summing, recurrence)
     sweep: F = _made[key]
     return sweep
 
 
-def _specialised(template: F, cell: Cell, summing: bool) -> F:
+def _specialised(template: F, cell: Cell, summing: bool, recurrence: Recurrence) -> F:
     return specialise(
         template,
-        f"{template.__name__}_{cell.name}",
+        f"{template.__name__}_{cell.name}_{recurrence.name}",
+        matmul=recurrence.multiply,
         forward=cell.forward,
         backward=cell.backward,
         total=cell.total or own,

@@ -47,7 +47,7 @@ def unroll(
         Where true, the state that enters the step is zero.
     lengths : (B,) of int
         From this step on a sequence's state stays as it is.
-    w : what `pack_forward` made of the recurrent weights.
+    w : the recurrent weights as `Recurrence.forward` lays them out.
     """
     wide()
     T, B, _, H = a.shape

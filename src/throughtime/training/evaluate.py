@@ -17,7 +17,7 @@ from throughtime.data.tokens import CHUNK, Tokens, bare_tokens
 from throughtime.data.tokens import By as By
 from throughtime.errors import ArgumentError, TextError, TokenError
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.layer import State
 from throughtime.networks.validation import require_count
@@ -100,7 +100,7 @@ def evaluate(
     tokens = tokens_of(text, tokenizer, by, on_progress)
     scored = ScoredText(tokens.part, tokenizer, batch_size)
     scored.require_vocabulary(model)
-    return scored.score(model, Buffers(), threads=threads)
+    return scored.score(model, Workspace(), threads=threads)
 
 
 class ScoredText:
@@ -153,7 +153,7 @@ class ScoredText:
     def score(
         self,
         model: LanguageModel,
-        buffers: Buffers,
+        workspace: Workspace,
         obey: Callable[[], object] = lambda: None,
         threads: int = 1,
     ) -> Evaluation:
@@ -165,7 +165,7 @@ class ScoredText:
             found, count, state = model.evaluate_loss(
                 batch.inputs,
                 batch.targets,
-                buffers=buffers,
+                workspace=workspace,
                 state=None if batch.fresh else state,
                 lengths=batch.lengths,
                 threads=threads,

@@ -11,8 +11,8 @@ from throughtime.data.batch import Batch
 from throughtime.errors import Interrupted, StopTraining
 from throughtime.flow.profile import GradientFlow
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
 from throughtime.machine.conditions import computing
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.omega import decayed
 from throughtime.optim import ClipResult, global_norm
 from throughtime.training.course import Mean
@@ -60,7 +60,7 @@ class Training:
 
     def __init__(self, run: RunState, material: Material, tell: Listener, resume: bool) -> None:
         self.run, self.material, self._tell = run, material, tell
-        self.buffers = Buffers()
+        self.workspace = Workspace()
         self.signals = Signals()
         self.asked: str | None = None  # why a callback has ended training
         self.checkpoints = Safekeeping(run, self.emit)
@@ -165,7 +165,7 @@ class Training:
             batch.inputs,
             batch.targets,
             truncation=plan.within_update,
-            buffers=self.buffers,
+            workspace=self.workspace,
             state=None if batch.fresh else run.carried,
             reduction=plan.reduction,
             lengths=batch.lengths,
@@ -267,7 +267,7 @@ class Training:
         run, course = self.run, self.run.course
         start = time.perf_counter()
         with run.averaged_weights():
-            found = val.score(run.model, self.buffers, self.signals.obey, run.plan.threads)
+            found = val.score(run.model, self.workspace, self.signals.obey, run.plan.threads)
         self.response.to_evaluation(absurd_loss(found.loss, run.model.vocab_size, "the validation loss"))
         best = run.kept.is_beaten_by(found)
         if best:

@@ -9,7 +9,7 @@ from throughtime.data.sentence_batches import SentenceBatches
 from throughtime.data.streams import StreamBatches
 from throughtime.flow.profile import GradientFlow, gradient_flow
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.language_model import LanguageModel
 from throughtime.training.adapting import Adapting
 from throughtime.training.plan import Plan
@@ -50,7 +50,7 @@ class Probe:
         )
         self.max_lag = min(wanted, most)
         self.sequences = min(plan.batch_size, SEQUENCES)
-        self._buffers = Buffers()
+        self._workspace = Workspace()
 
     def measure(self, step: int) -> GradientFlow | None:
         """What is found after `step` updates; None where a gradient is not a number."""
@@ -82,7 +82,7 @@ class Probe:
         self, inputs: Array, targets: Array, origins: int | Array, lengths: Array | None
     ) -> GradientFlow:
         return gradient_flow(
-            self._model, inputs, targets, self.max_lag, origins, lengths=lengths, buffers=self._buffers
+            self._model, inputs, targets, self.max_lag, origins, lengths=lengths, workspace=self._workspace
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from throughtime.losses import count_targets, losses
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.faults.fault import Place
 from throughtime.networks.faults.steps import Batch, LayerBack, LayerStep, Steps, vectors_read
 from throughtime.networks.faults.values import Value, most
@@ -103,7 +103,7 @@ class Search:
             state = after
             self.path.append(path)
             y = np.where(self.running[t][:, None], path[-1].states[0, 1], steps.dtype.type(0))
-            outputs = read_out(self.readout, y, None, Buffers())
+            outputs = read_out(self.readout, y, None, Workspace())
             self.outputs.append(outputs)
             if self.scored[t].any():
                 yield Value("forward", t, None, "readout", np.where(self.scored[t][:, None], outputs, 0))
@@ -252,7 +252,7 @@ class Search:
         weight = self.steps.params[f"rnn.weight_ih_l{k}"]
         dweight = np.empty_like(weight)
         wanted = k == 0 and self.model._wants_dinput()
-        dinput = step.source.differentiate(da, weight, dweight, self.steps.buffers, wanted)
+        dinput = step.source.differentiate(da, weight, dweight, self.steps.workspace, wanted)
         grads[f"rnn.weight_ih_l{k}"] += dweight
         read = vectors_read(step.source)
         yield value("weight_ih", most(da) * (1 if read is None else most(read)))

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.buffers import Buffers
-from throughtime.machine.products import WORTH_A_COPY, pack_backward, pack_forward
+from throughtime.machine.products import PLAIN
+from throughtime.machine.workspace import Workspace
 from throughtime.networks.inputs import Input, OneHot, TableRows, Vectors
 from throughtime.networks.network import Network
 from throughtime.networks.trace import NOWHERE
@@ -122,11 +122,12 @@ class Steps:
         self.G, self.P, self.S = len(self.cell.gates), self.cell.apart, len(self.cell.states)
         self.weights = [self.params[f"rnn.weight_hh_l{k}"] for k in range(self.layers)]
         self._unroll, self._reverse = for_cell(unroll, self.cell), for_cell(reverse, self.cell)
-        self._there = [pack_forward(weight, WORTH_A_COPY) for weight in self.weights]
-        self._back = [pack_backward(weight) for weight in self.weights]
+        rooms = [Workspace() for _ in self.weights]
+        self._there = [PLAIN.forward(*each) for each in zip(self.weights, rooms, strict=True)]
+        self._back = [PLAIN.backward(*each) for each in zip(self.weights, rooms, strict=True)]
         own = {name.removeprefix("rnn."): array for name, array in self.params.items()}
         self.units = [join_units(self.cell, own, k) for k in range(self.layers)]
-        self.buffers = Buffers()
+        self.workspace = Workspace()
 
     def start(self, batch: Batch) -> Array:
         """The state before the first step, (STATES, num_layers, B, H)."""
@@ -145,7 +146,7 @@ class Steps:
         states = np.zeros((self.S, 2, B, H), self.dtype)
         states[:, 0] = np.where(batch.reset[t][:, None], self.dtype.type(0), before)
         kept = np.zeros((1, B, G, H), self.dtype)
-        source.project(self.params[f"rnn.weight_ih_l{k}"], kept.reshape(B, G * H), self.buffers)
+        source.project(self.params[f"rnn.weight_ih_l{k}"], kept.reshape(B, G * H), self.workspace)
         projected = kept[0].copy()
         returning = (states[0, 0] @ self.weights[k].T).reshape(B, G, H)
         recurrent = np.zeros((1, B, G, H), self.dtype)
