@@ -9,20 +9,30 @@ from numba.core.errors import TypingError
 
 from throughtime.machine import streams
 from throughtime.machine.jit import COMPILING
-from throughtime.machine.streams import plus, read, wide, write
+from throughtime.machine.streams import parts, plus, read, row, rows, wide, write
 
 ONE, TWO, THREE, NONE = 1, 2, 3, 0
 needs_compiler = pytest.mark.skipif(not COMPILING, reason="there is no code to look at with the compiler off")
 
 
 @njit
-def read_rows(rows, j):
-    return read(rows, ONE, TWO, j, 0), read(rows, 0, NONE, j, 0)
+def read_rows(array, j):
+    found = rows(array, ())
+    return read(found, ONE, TWO, j, 0), read(found, 0, NONE, j, 0)
 
 
 @njit
-def write_rows(rows, j, values):
-    write(rows, ONE, TWO, j, 0, values, THREE)
+def read_others(array, i, k, j):
+    return (
+        read(rows(array, (i, k)), 0, TWO, j, 0),
+        read(parts(array, (i, k)), 0, TWO, j, 0),
+        read(row(array, (i, k, 1)), 0, ONE, j, 0),
+    )
+
+
+@njit
+def write_rows(array, j, values):
+    write(rows(array, ()), ONE, TWO, j, 0, values, THREE)
 
 
 @njit
@@ -34,9 +44,10 @@ def add(u, v):
 def accumulate(source, target):
     """target[i] += 2 source[i + 1] for two rows."""
     wide()
+    here, there = rows(source, ()), rows(target, ())
     for j in range(source.shape[1]):
-        doubled = plus(read(source, ONE, TWO, j, 0), read(source, ONE, TWO, j, 0))
-        write(target, 0, TWO, j, 1, plus(read(target, 0, TWO, j, 1), doubled), 0)
+        doubled = plus(read(here, ONE, TWO, j, 0), read(here, ONE, TWO, j, 0))
+        write(there, 0, TWO, j, 1, plus(read(there, 0, TWO, j, 1), doubled), 0)
 
 
 def rows_of(H, n=4, dtype=np.float32):
@@ -46,6 +57,14 @@ def rows_of(H, n=4, dtype=np.float32):
 def test_read_gives_the_entries_of_a_column():
     rows = rows_of(5)
     assert read_rows(rows, 2) == ((rows[1, 2], rows[2, 2]), ())
+
+
+def test_rows_parts_and_row_are_found_by_their_indices():
+    array = np.arange(3 * 4 * 2 * 5, dtype=np.float64).reshape(3, 4, 2, 5)
+    along, across, one = read_others(array, np.int32(2), 1, 3)
+    assert along == (array[2, 1, 0, 3], array[2, 1, 1, 3])
+    assert across == (array[0, 2, 1, 3], array[1, 2, 1, 3])
+    assert one == (array[2, 1, 1, 3],)
 
 
 def test_read_and_write_follow_the_stride_of_a_view():

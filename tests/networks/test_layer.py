@@ -297,7 +297,7 @@ def test_a_call_that_no_segment_cuts_is_one_reverse_sweep(num_layers, monkeypatc
     layer, x, dy = make(num_layers=num_layers), draw(T, B, I), draw(T, B, H, seed=1)
     _, _, trace = layer.forward(x)
     sweep, calls = for_cell(reverse, layer.cell), []
-    monkeypatch.setattr(ways_back, "for_cell", lambda *_: lambda *arrays: calls.append(sweep(*arrays)))
+    monkeypatch.setattr(ways_back, "for_cell", lambda *_, **__: lambda *arrays: calls.append(sweep(*arrays)))
     for truncation in (tt.Full(), tt.Window(T), tt.Chunk(2), tt.Chunk(2, T), tt.Chunk(1, T + 9)):
         layer.backward(trace, dy, truncation=truncation)
         assert len(calls) == num_layers, truncation

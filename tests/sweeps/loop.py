@@ -47,14 +47,14 @@ class Layer:
 
     # ------------------------------------------------------------------ the sweeps
 
-    def unrolled(self):
+    def unrolled(self, recurrence=PLAIN):
         """kept, recurrent, entering, states."""
         kept = self.ax.copy()
         recurrent = np.full((self.T if self.P else 1, *kept.shape[1:]), np.nan, self.dtype)
         states = np.full((self.S, self.T + 1, self.B, self.H), np.nan, self.dtype)
         states[:, 0] = self.initial
         entering = np.full_like(states, np.nan) if self.resets else states
-        for_cell(unroll, self.cell)(
+        for_cell(unroll, self.cell, recurrence=recurrence)(
             kept,
             recurrent,
             self.unit,
@@ -62,17 +62,19 @@ class Layer:
             states,
             self.reset,
             self.steps,
-            PLAIN.forward(self.weight, Workspace()),
+            recurrence.forward(self.weight, Workspace()),
         )
         return kept, recurrent, entering, states
 
-    def reversed(self, dy, dlast, cut=None):
+    def reversed(self, dy, dlast, cut=None, in_place=False, recurrence=PLAIN):
         """Gradients of the pre-activations (T, B, G + P, H), of the initial state, of `unit`."""
-        kept, recurrent, entering, states = self.unrolled()
-        da = np.full_like(kept, np.nan)
-        dr = np.full((self.T if self.P else 0, *kept.shape[1:]), np.nan, self.dtype)
+        kept, recurrent, entering, states = self.unrolled(recurrence)
+        da = kept if in_place else np.full_like(kept, np.nan)
+        dr = recurrent if in_place else np.full_like(recurrent, np.nan)
+        if not self.P:
+            dr = dr[:0]
         dstate, dunit = dlast.copy(), np.zeros_like(self.unit)
-        for_cell(reverse, self.cell)(
+        for_cell(reverse, self.cell, in_place=in_place, recurrence=recurrence)(
             kept,
             recurrent,
             self.unit,
@@ -81,7 +83,7 @@ class Layer:
             self.reset if cut is None else cut,
             self.steps,
             dy,
-            PLAIN.backward(self.weight, Workspace()),
+            recurrence.backward(self.weight, Workspace()),
             dstate,
             da,
             dr,

@@ -5,6 +5,7 @@ from tests.sweeps.loop import Layer
 from tests.sweeps.test_unroll import every_cell, every_mask
 
 from throughtime.cells import gru, lstm
+from throughtime.machine.products import PANELS
 
 
 def assert_same(found, expected, tolerance=1e-13):
@@ -47,6 +48,23 @@ def test_losses_beyond_a_sequences_end_count_for_nothing():
     assert_same(layer.reversed(wild, layer.dlast), layer.reversed(layer.dy, layer.dlast), 0)
     da = layer.reversed(wild, layer.dlast)[0]
     assert (da[2:, 1] == 0).all()
+
+
+@every_mask
+@every_cell
+def test_gradients_in_the_place_of_kept_values_are_the_same_bits(cell, resets, lengths):
+    layer = Layer(cell, H=37, dtype=np.float32, resets=resets, lengths=lengths)
+    found = layer.reversed(layer.dy, layer.dlast, in_place=True)
+    for here, apart in zip(found, layer.reversed(layer.dy, layer.dlast), strict=True):
+        np.testing.assert_array_equal(here, apart)
+
+
+@every_mask
+@every_cell
+def test_gradients_with_weights_in_panels_follow_float64(cell, resets, lengths):
+    layer = Layer(cell, dtype=np.float32, resets=resets, lengths=lengths)
+    found = layer.reversed(layer.dy, layer.dlast, recurrence=PANELS)
+    assert_same(found, layer.back(layer.dy, layer.dlast), 1e-5)
 
 
 @every_cell

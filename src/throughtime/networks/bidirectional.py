@@ -110,6 +110,7 @@ class BidirectionalStack:
         workspace: Workspace,
         wanted: bool = True,
         omega: bool = False,
+        spend: bool = False,
     ) -> Gradients:
         """Gradients from dy (T, B, 2H) and those of the last states; None stands for zeros.
 
@@ -144,6 +145,7 @@ class BidirectionalStack:
                     workspace.part(f"layer {k} way {way}"),
                     wanted or k > 0,
                     omega,
+                    spend,
                 )
                 for name, gradient in found.params.items():
                     grads.params[name.removesuffix("_l0") + f"_l{k}{SUFFIXES[way]}"] = gradient

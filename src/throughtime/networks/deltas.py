@@ -38,6 +38,12 @@ def room_for_deltas(cell: Cell, layer: LayerTrace, workspace: Workspace) -> Delt
     )
 
 
+def spend_trace(cell: Cell, layer: LayerTrace) -> Deltas:
+    """Room for a layer's deltas where its kept values lie, which are lost: it cannot be gone back over again."""
+    apart = layer.recurrent if cell.apart else layer.recurrent[:0]
+    return Deltas(layer.kept, apart, np.zeros_like(layer.unit))
+
+
 def differentiate_layer(
     cell: Cell,
     params: dict[str, Array],

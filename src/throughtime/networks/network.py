@@ -240,6 +240,7 @@ class Network(Parametrised):
             workspace,
             self._wants_dinput(),
             omega,
+            spend=True,
         )
         grads |= {f"rnn.{name}": array for name, array in back.params.items()}
         self._differentiate_input(back.dinput, grads)

@@ -69,10 +69,12 @@ class Layers(Protocol):
         workspace: Workspace,
         wanted: bool = True,
         omega: bool = False,
+        spend: bool = False,
     ) -> Gradients:
         """Gradients from dy and that of the last state; None stands for zeros.
 
         With `omega`, terms of Omega, too: where the sweep goes through all time and the last state has no gradient.
+        With `spend` the trace may be lost, which is faster: it cannot be gone back over again.
         """
 
 
@@ -150,6 +152,7 @@ class Stack:
         workspace: Workspace,
         wanted: bool = True,
         omega: bool = False,
+        spend: bool = False,
     ) -> Gradients:
         """Gradients from dy (T, B, H) and that of the last state; None stands for zeros."""
         T, B, H = trace.T, trace.B, self.H
@@ -159,7 +162,7 @@ class Stack:
             dstate = np.zeros((len(self.cell.states), self.num_layers, B, H), self.dtype)
         window = truncation.window(T)
         if window is None:
-            swept = through_all_time(params, trace, dy, dstate, truncation, workspace, omega)
+            swept = through_all_time(params, trace, dy, dstate, truncation, workspace, omega, spend)
         else:
             swept = through_window(params, trace, dy, dstate, window, workspace)
         grads = Gradients({}, None, swept.dstate, swept.omega)

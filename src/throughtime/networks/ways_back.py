@@ -9,7 +9,7 @@ import numpy as np
 
 from throughtime.machine.arrays import Array
 from throughtime.machine.workspace import Workspace
-from throughtime.networks.deltas import Deltas, room_for_deltas
+from throughtime.networks.deltas import Deltas, room_for_deltas, spend_trace
 from throughtime.networks.dropout import masked
 from throughtime.networks.lag_rows import LagRows
 from throughtime.networks.omega import Terms, find_terms
@@ -40,23 +40,29 @@ def through_all_time(
     truncation: Truncation,
     workspace: Workspace,
     omega: bool,
+    spend: bool,
 ) -> Swept:
     """Segments that do not overlap at once, and for these through the layers from the top down, one sweep each.
 
-    dy is (T, B, H), of the outputs; dlast (STATES, num_layers, B, H), of the last state.
+    dy is (T, B, H), of the outputs; dlast (STATES, num_layers, B, H), of the last state. With `spend` the gradients may
+    take the place of the trace's values, as they do where one pass is enough.
     """
     T, B, H = dy.shape
     layers = range(len(trace.layers))
+    all_passes = list(passes(truncation.segments(T)))
+    spend = spend and len(all_passes) == 1
     summed = [
-        room_for_deltas(trace.cell, layer, workspace.part(f"layer {k}"))
+        spend_trace(trace.cell, layer)
+        if spend
+        else room_for_deltas(trace.cell, layer, workspace.part(f"layer {k}"))
         for k, layer in enumerate(trace.layers)
     ]
     recurrence = workspace.products.recurrence(T, dy.dtype)
     weights = [recurrence.backward(params[f"weight_hh_l{k}"], workspace.part(f"layer {k}")) for k in layers]
-    sweep = for_cell(reverse, trace.cell, recurrence=recurrence)
+    sweep = for_cell(reverse, trace.cell, in_place=spend, recurrence=recurrence)
     dh = np.empty((B, H), dy.dtype)
     swept = Swept(summed, np.zeros_like(dlast))
-    for number, segments in enumerate(passes(truncation.segments(T))):
+    for number, segments in enumerate(all_passes):
         cut, scored = trace.cuts(segments), _scored(segments, T)
         # The gradient of a sequence's last state belongs to its last step, as an output there would.
         dstates = np.where(scored[trace.lengths - 1][:, None], dlast, 0)

@@ -9,7 +9,7 @@ BPTT is this sweep not stopped; the norms of its rows on the way are the profile
 """
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.streams import plus, read, wide, write
+from throughtime.machine.streams import parts, plus, read, row, rows, wide, write
 from throughtime.sweeps.slots import (
     APART,
     GATES,
@@ -89,19 +89,19 @@ def lag(
     """
     wide()
     R, H = dh.shape
+    per_unit, dper_unit = rows(unit, ()), rows(dunit, ())
     for r in range(first, R):
         step, b = steps[r] - back, sequences[r]
-        k, before, after = kept[step, b], entering[:, step, b], states[:, step + 1, b]
-        ah = recurrent[step if APART else 0, b]
-        carried, ds = dh[r : r + 1], dstate[:, r]
-        dax = delta_input[r]
-        dah = (delta_recurrent if APART else delta_input)[r]
+        k, ah = rows(kept, (step, b)), rows(recurrent, (step if APART else 0, b))
+        before, after = parts(entering, (step, b)), parts(states, (step + 1, b))
+        carried, ds = row(dh, (r,)), parts(dstate, (r,))
+        dax, dah = rows(delta_input, (r,)), rows(delta_recurrent if APART else delta_input, (r,))
         if SUMMING:
-            sum_x, sum_h = da[step, b], (dr if APART else da)[step, b]
+            sum_x, sum_h = rows(da, (step, b)), rows(dr if APART else da, (step, b))
         for j in range(H):
             dh_new = plus(read(carried, 0, 1, j, S_CARRIED), read(ds, 0, 1, j, S_DSTATE))
             values = read(k, 0, GATES, j, S_INPUT) + read(ah, SUMMED, APART, j, S_RECURRENT)
-            parameters = read(unit, PREACTIVATIONS, PARAMETERS, j, S_UNIT)
+            parameters = read(per_unit, PREACTIVATIONS, PARAMETERS, j, S_UNIT)
             result = backward(
                 dh_new + read(ds, 1, REST, j, S_DSTATE),
                 values,
@@ -119,8 +119,8 @@ def lag(
                 write(sum_x, 0, GATES, j, S_SUM, plus(read(sum_x, 0, GATES, j, S_SUM), delta[:GATES]), 0)
                 if APART:
                     write(sum_h, 0, GATES, j, S_ABOVE, plus(read(sum_h, 0, GATES, j, S_ABOVE), delta_h), 0)
-                total = plus(read(dunit, 0, UNIT, j, S_DUNIT), delta + dparameters)
-                write(dunit, 0, UNIT, j, S_DUNIT, total, 0)
+                total = plus(read(dper_unit, 0, UNIT, j, S_DUNIT), delta + dparameters)
+                write(dper_unit, 0, UNIT, j, S_DUNIT, total, 0)
     if last:
         return
     n = R - first

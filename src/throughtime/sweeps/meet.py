@@ -6,7 +6,7 @@ import numpy as np
 
 from throughtime.machine.arrays import Array
 from throughtime.machine.rows import count_below, largest_magnitude, scale_row, sum_of_squares
-from throughtime.machine.streams import plus, read, wide, write
+from throughtime.machine.streams import parts, plus, read, row, rows, wide, write
 from throughtime.sweeps.slots import (
     APART,
     GATES,
@@ -79,24 +79,25 @@ def meet(
     """
     wide()
     R, H = dh.shape
+    per_unit, of_seen = rows(unit, ()), rows(seen, ())
     for r in range(first, R):
         step, b = steps[r] - back, sequences[r]
-        arrived, ds = dh[r : r + 1], dstate[:, r]
         if len(above):
             common = max(exponents[r], above_exponents[r])
             scale_row(dh[r], exponents[r] - common)
             for s in range(STATES):
-                scale_row(ds[s], exponents[r] - common)
+                scale_row(dstate[s, r], exponents[r] - common)
             scale_row(above[r], above_exponents[r] - common)
             for j in range(H):
                 dh[r, j] += above[r, j]
             exponents[r] = common
-        k, before, after = kept[step, b], entering[:, step, b], states[:, step + 1, b]
-        ah = recurrent[step if APART else 0, b]
+        k, ah = rows(kept, (step, b)), rows(recurrent, (step if APART else 0, b))
+        before, after = parts(entering, (step, b)), parts(states, (step + 1, b))
+        arrived, ds = row(dh, (r,)), parts(dstate, (r,))
         for j in range(H):
             dh_new = plus(read(arrived, 0, 1, j, S_CARRIED), read(ds, 0, 1, j, S_DSTATE))
             values = read(k, 0, GATES, j, S_INPUT) + read(ah, SUMMED, APART, j, S_RECURRENT)
-            parameters = read(unit, PREACTIVATIONS, PARAMETERS, j, S_UNIT)
+            parameters = read(per_unit, PREACTIVATIONS, PARAMETERS, j, S_UNIT)
             whole = total(
                 dh_new + read(ds, 1, REST, j, S_DSTATE),
                 values,
@@ -104,7 +105,7 @@ def meet(
                 read(after, 0, STATES, j, S_AFTER),
                 *parameters,
             )
-            write(seen, 0, STATES, j, S_SUM, whole, 0)
+            write(of_seen, 0, STATES, j, S_SUM, whole, 0)
         squares = 0.0
         for s in range(STATES):
             norms[s, r] = sum_of_squares(seen[s])
@@ -121,7 +122,7 @@ def meet(
                 exponents[r] += shift
             scale_row(dh[r], -shift)
             for s in range(STATES):
-                scale_row(ds[s], -shift)
+                scale_row(dstate[s, r], -shift)
                 scale_row(seen[s], -shift)
                 norms[s, r] = sum_of_squares(seen[s])
         for s in range(STATES):

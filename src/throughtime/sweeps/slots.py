@@ -31,25 +31,28 @@ REST = 0  # the parts beside h: STATES - 1
 PARAMETERS = 0  # the cell's own per-unit parameters
 UNIT = 1  # all that a unit has of its own, biases first: PREACTIVATIONS + PARAMETERS
 SUMMING = True  # whether the lag-parallel sweep adds up by step what its rows bring
+IN_PLACE = False  # whether the reverse sweep leaves gradients where the kept values were
 
 # The streams of a sweep's loop over units (machine/streams.py).
 S_INPUT, S_RECURRENT, S_BEFORE, S_AFTER, S_UNIT = 0, 1, 2, 3, 4
 S_DSTATE, S_ABOVE, S_CARRIED, S_DINPUT, S_DRECURRENT, S_DUNIT, S_SUM = 5, 6, 7, 8, 9, 10, 11
 
 
-_made: dict[tuple[Any, Cell, bool, Any], Any] = {}
+_made: dict[tuple[Any, ...], Any] = {}
 
 
-def for_cell(template: F, cell: Cell, summing: bool = True, recurrence: Recurrence = PLAIN) -> F:
+def for_cell(
+    template: F, cell: Cell, summing: bool = True, in_place: bool = False, recurrence: Recurrence = PLAIN
+) -> F:
     """The sweep `template`, compiled for `cell` and a product: the same one for every layer of that cell."""
-    key = template, cell, summing, recurrence.multiply
+    key = template, cell, summing, in_place, recurrence.multiply
     if key not in _made:
-        _made[key] = _specialised(template, cell, summing, recurrence)
+        _made[key] = _specialised(template, cell, summing, in_place, recurrence)
     sweep: F = _made[key]
     return sweep
 
 
-def _specialised(template: F, cell: Cell, summing: bool, recurrence: Recurrence) -> F:
+def _specialised(template: F, cell: Cell, summing: bool, in_place: bool, recurrence: Recurrence) -> F:
     return specialise(
         template,
         f"{template.__name__}_{cell.name}_{recurrence.name}",
@@ -66,4 +69,7 @@ def _specialised(template: F, cell: Cell, summing: bool, recurrence: Recurrence)
         PARAMETERS=len(cell.parameters),
         UNIT=cell.preactivations + len(cell.parameters),
         SUMMING=summing,
+        IN_PLACE=in_place,
+        S_DINPUT=S_INPUT if in_place else S_DINPUT,
+        S_DRECURRENT=S_RECURRENT if in_place else S_DRECURRENT,
     )

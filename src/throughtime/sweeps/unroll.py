@@ -1,7 +1,7 @@
 """The forward sweep: a cell unrolled over time."""
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.streams import plus, read, wide, write
+from throughtime.machine.streams import parts, plus, read, rows, wide, write
 from throughtime.sweeps.slots import (
     APART,
     GATES,
@@ -51,26 +51,29 @@ def unroll(
     """
     wide()
     T, B, _, H = a.shape
+    per_unit = rows(unit, ())
+    products = recurrent.reshape(len(recurrent), B, GATES * H)
     for t in range(T):
         if reset.size:
             for b in range(B):
                 for s in range(STATES):
                     for j in range(H):
                         entering[s, t, b, j] = 0 if reset[t, b] else states[s, t, b, j]
-        halves = recurrent[t if APART else 0]
-        matmul(entering[0, t], w, halves.reshape(B, GATES * H))
+        of_step = t if APART else 0
+        matmul(entering[0, t], w, products[of_step])
         for b in range(B):
-            ax, ah, before, after = a[t, b], halves[b], entering[:, t, b], states[:, t + 1, b]
             if t >= lengths[b]:
                 for s in range(STATES):
                     for j in range(H):
-                        after[s, j] = before[s, j]
+                        states[s, t + 1, b, j] = entering[s, t, b, j]
                 continue
+            ax, ah = rows(a, (t, b)), rows(recurrent, (of_step, b))
+            before, after = parts(entering, (t, b)), parts(states, (t + 1, b))
             for j in range(H):
                 summed = plus(read(ax, 0, SUMMED, j, S_INPUT), read(ah, 0, SUMMED, j, S_RECURRENT))
                 apart = read(ax, SUMMED, APART, j, S_INPUT) + read(ah, SUMMED, APART, j, S_RECURRENT)
-                bias = read(unit, 0, PREACTIVATIONS, j, S_UNIT)
-                parameters = read(unit, PREACTIVATIONS, PARAMETERS, j, S_UNIT)
+                bias = read(per_unit, 0, PREACTIVATIONS, j, S_UNIT)
+                parameters = read(per_unit, PREACTIVATIONS, PARAMETERS, j, S_UNIT)
                 state, kept = forward(
                     plus(summed + apart, bias), read(before, 0, STATES, j, S_BEFORE), *parameters
                 )
