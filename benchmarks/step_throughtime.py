@@ -29,7 +29,9 @@ def make_step(work: Workload) -> Callable[[], float]:
 
     def step() -> float:
         with computing():
-            r = model.bptt(inputs, targets, truncation=tt.Full(), workspace=workspace, training=True)
+            r = model.bptt(
+                inputs, targets, truncation=tt.Full(), workspace=workspace, training=True, structured=True
+            )
             clip.apply(r.grads)
             optimizer.step(model.params, r.grads)
         return r.loss

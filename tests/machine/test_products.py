@@ -46,5 +46,17 @@ def test_the_product_follows_from_type_steps_and_processor():
 
 def test_multiply_writes_into_out_and_returns_it():
     a, b, out = np.ones((2, 3)), np.ones((4, 3)), np.full((2, 4), np.nan)
-    assert FULL.multiply(a, b.T, out) is out
+    assert FULL.multiply(a, b.T, out, Workspace()) is out
     assert (out == 3).all()
+
+
+@pytest.mark.parametrize("depth", [0, 1, 4, 5, 9])
+@pytest.mark.parametrize("turned", [False, True])
+def test_products_of_any_depth_are_right(depth, turned):
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((7, depth), (depth, 67)))
+    b = np.asfortranarray(b) if turned else b
+    found = FULL.multiply(a, b, np.full((7, 67), np.nan, np.float32), Workspace())
+    np.testing.assert_allclose(found, a.astype(float) @ b, atol=1e-5)
+    strided = FULL.multiply(a.repeat(2, axis=0)[::2], b, np.empty((67, 7), np.float32).T, Workspace())
+    np.testing.assert_allclose(strided, found, atol=1e-6)

@@ -15,9 +15,10 @@ def rng():
 
 
 def run(source, weight, da, wanted=True):
-    workspace, out, dweight = Workspace(), np.empty((T * B, K)), np.full(weight.shape, np.nan)
+    workspace, out = Workspace(), np.empty((T * B, K))
     source.project(weight, out, workspace)
-    return out, source.differentiate(da, weight, dweight, workspace, wanted), dweight
+    dweight, dinput = source.differentiate(da, weight, workspace, wanted)
+    return out, dinput, dweight
 
 
 def assert_same(found, expected):

@@ -1,5 +1,7 @@
 """Rows of arrays: of a table, gathered by id, and gradients added back to them; sizes of a row, and its scale."""
 
+from typing import Any
+
 import numpy as np
 
 from throughtime.machine.arrays import Array
@@ -22,6 +24,15 @@ def add_rows(rows: Array, ids: Array, table: Array) -> None:
         row = table[ids[n]]
         for j in range(row.size):
             row[j] += rows[n, j]
+
+
+@compiled
+def add_scaled_rows(rows: Array, scale: Any, ids: Array, table: Array) -> None:
+    """table[ids[n]] += scale * rows[n], every repetition of an id counted."""
+    for n in range(ids.size):
+        row = table[ids[n]]
+        for j in range(row.size):
+            row[j] += scale * rows[n, j]
 
 
 @summing

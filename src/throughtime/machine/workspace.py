@@ -49,4 +49,4 @@ class Workspace:
 
     def multiply(self, a: Array, b: Array, out: Array) -> Array:
         """out = a @ b, both matrices; transposed views cost nothing."""
-        return self.products.multiply(a, b, out)
+        return self.products.multiply(a, b, out, self)

@@ -9,6 +9,7 @@ from throughtime.machine.arrays import Array
 from throughtime.machine.workspace import Workspace
 from throughtime.networks.trace import LayerTrace
 from throughtime.networks.units import split_units
+from throughtime.optim.structured import Gradient
 
 
 @dataclass
@@ -52,20 +53,15 @@ def differentiate_layer(
     deltas: Deltas,
     workspace: Workspace,
     wanted: bool,
-) -> tuple[dict[str, Array], Array | None]:
+) -> tuple[dict[str, Gradient], Gradient | None]:
     """Gradients of layer k's parameters, one product for each weight; and, if `wanted`, that of its input."""
     T, B, G, H = deltas.input.shape
-    to_input, to_state = f"weight_ih_l{k}", f"weight_hh_l{k}"
-    grads = {name: _empty_as(workspace, f"d{name}", params[name]) for name in (to_input, to_state)}
-    grads |= split_units(cell, deltas.unit, k, f"bias_ih_l{k}" in params)
+    weight_ih, weight_hh = f"weight_ih_l{k}", f"weight_hh_l{k}"
+    own = workspace.part(f"gradients of layer {k}")
     entered = layer.entering[0, :T].reshape(T * B, H)
-    workspace.multiply(deltas.recurrent.reshape(T * B, G * H).T, entered, grads[to_state])
+    dweight_hh = own.empty("dweight_hh", params[weight_hh].shape, entered.dtype)
+    own.multiply(deltas.recurrent.reshape(T * B, G * H).T, entered, dweight_hh)
     da = deltas.input.reshape(T * B, G * H)
-    return grads, layer.source.differentiate(da, params[to_input], grads[to_input], workspace, wanted)
-
-
-def _empty_as(workspace: Workspace, name: str, like: Array) -> Array:
-    """An array of `like`'s shape, type and memory order."""
-    if like.flags.c_contiguous:
-        return workspace.empty(name, like.shape, like.dtype)
-    return workspace.empty(name, like.T.shape, like.dtype).T
+    dweight_ih, dinput = layer.source.differentiate(da, params[weight_ih], own, wanted)
+    biases = split_units(cell, deltas.unit, k, f"bias_ih_l{k}" in params)
+    return {weight_ih: dweight_ih, weight_hh: dweight_hh, **biases}, dinput

@@ -11,6 +11,7 @@ import numpy as np
 from throughtime.machine.arrays import Array
 from throughtime.machine.rows import add_rows, gather_rows
 from throughtime.machine.workspace import Workspace
+from throughtime.optim.structured import Gradient, SomeRows
 
 
 class Input(Protocol):
@@ -29,9 +30,9 @@ class Input(Protocol):
         """out (T*B, K) = x @ weight.T, weight (K, I)."""
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
-    ) -> Array | None:
-        """From da (T*B, K): write dweight (K, I); return the gradient of the vectors or of the table, if wanted."""
+        self, da: Array, weight: Array, workspace: Workspace, wanted: bool = True
+    ) -> tuple[Gradient, Gradient | None]:
+        """From da (T*B, K): the gradient of weight (K, I); and that of the vectors or of the table, if wanted."""
 
 
 class Vectors:
@@ -52,11 +53,12 @@ class Vectors:
         workspace.multiply(self._flat(), weight.T, out)
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
-    ) -> Array | None:
-        workspace.multiply(da.T, self._flat(), dweight)
-        if not wanted:
-            return None
+        self, da: Array, weight: Array, workspace: Workspace, wanted: bool = True
+    ) -> tuple[Array, Gradient | None]:
+        dweight = workspace.multiply(da.T, self._flat(), _empty_as(weight, workspace))
+        return dweight, self._differentiate_vectors(da, weight, workspace) if wanted else None
+
+    def _differentiate_vectors(self, da: Array, weight: Array, workspace: Workspace) -> Gradient:
         dx = workspace.empty("dx", (self.T * self.B, self._I), da.dtype)
         return workspace.multiply(da, weight, dx).reshape(self.x.shape)
 
@@ -74,34 +76,39 @@ class TurnedVectors(Vectors):
     def without(self, padding: Array) -> "Input":
         return self  # it was taken out before turning
 
-    def differentiate(
-        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
-    ) -> Array | None:
-        dx = super().differentiate(da, weight, dweight, workspace, wanted)
-        return None if dx is None else turned(dx, self.turn)
+    def _differentiate_vectors(self, da: Array, weight: Array, workspace: Workspace) -> Gradient:
+        dx = workspace.empty("dx", (self.T * self.B, self._I), da.dtype)
+        return turned(workspace.multiply(da, weight, dx).reshape(self.x.shape), self.turn)
 
 
 class OneHot:
-    """Token ids (T, B): the article's U[:, x], columns of the weight with no product at all."""
+    """Token ids (T, B): the article's U[:, x], columns of the weight with no product at all.
 
-    def __init__(self, ids: Array) -> None:
-        self.ids = ids
+    `structured` leaves the weight's gradient as that of the columns read.
+    """
+
+    def __init__(self, ids: Array, structured: bool = False) -> None:
+        self.ids, self.structured = ids, structured
         self.T, self.B = ids.shape
 
     def without(self, padding: Array) -> "Input":
         return self  # ids are always valid
 
     def turned(self, turn: Array) -> "Input":
-        return OneHot(turned(self.ids, turn))
+        return OneHot(turned(self.ids, turn), self.structured)
 
     def project(self, weight: Array, out: Array, workspace: Workspace) -> None:
         gather_rows(weight.T, self.ids.ravel(), out)
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
-    ) -> None:
+        self, da: Array, weight: Array, workspace: Workspace, wanted: bool = True
+    ) -> tuple[Gradient, None]:
+        if self.structured:
+            return SomeRows(self.ids.ravel(), da, weight.shape[1], turned=True), None
+        dweight = _empty_as(weight, workspace)
         dweight[...] = 0
         add_rows(da, self.ids.ravel(), dweight.T)
+        return dweight, None
 
 
 class TableRows:
@@ -123,47 +130,55 @@ class TableRows:
         gather_rows(projected, self.ids.ravel(), out)
 
     def differentiate(
-        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
-    ) -> Array | None:
+        self, da: Array, weight: Array, workspace: Workspace, wanted: bool = True
+    ) -> tuple[Array, Array | None]:
         dprojected = workspace.zeros("dtable_projected", (len(self.table), da.shape[1]), da.dtype)
         add_rows(da, self.ids.ravel(), dprojected)
-        workspace.multiply(dprojected.T, self.table, dweight)
-        return (
-            workspace.multiply(dprojected, weight, workspace.empty("dtable", self.table.shape, da.dtype))
-            if wanted
-            else None
-        )
+        dweight = workspace.multiply(dprojected.T, self.table, _empty_as(weight, workspace))
+        if not wanted:
+            return dweight, None
+        dtable = workspace.empty("dtable", self.table.shape, da.dtype)
+        return dweight, workspace.multiply(dprojected, weight, dtable)
 
 
 class GatheredRows(Vectors):
-    """Rows of a table (V, I) by token ids (T, B), gathered before the product: for tables longer than the text."""
+    """Rows of a table (V, I) by token ids (T, B), gathered before the product: for tables longer than the text.
 
-    def __init__(self, table: Array, ids: Array) -> None:
+    `structured` leaves the table's gradient as that of the rows read.
+    """
+
+    def __init__(self, table: Array, ids: Array, structured: bool = False) -> None:
         gathered = np.empty((ids.size, table.shape[1]), table.dtype)
         gather_rows(table, ids.ravel(), gathered)
         super().__init__(gathered.reshape(*ids.shape, table.shape[1]))
-        self.table, self.ids = table, ids
+        self.table, self.ids, self.structured = table, ids, structured
 
     def without(self, padding: Array) -> "Input":
         return self  # ids are always valid
 
     def turned(self, turn: Array) -> "Input":
-        return GatheredRows(self.table, turned(self.ids, turn))
+        return GatheredRows(self.table, turned(self.ids, turn), self.structured)
 
-    def differentiate(
-        self, da: Array, weight: Array, dweight: Array, workspace: Workspace, wanted: bool = True
-    ) -> Array | None:
-        dx = super().differentiate(da, weight, dweight, workspace, wanted)
-        if dx is None:
-            return None
+    def _differentiate_vectors(self, da: Array, weight: Array, workspace: Workspace) -> Gradient:
+        drows = workspace.empty("dx", (self.ids.size, self.table.shape[1]), da.dtype)
+        workspace.multiply(da, weight, drows)
+        if self.structured:
+            return SomeRows(self.ids.ravel(), drows, len(self.table), turned=False)
         dtable = workspace.zeros("dtable", self.table.shape, da.dtype)
-        add_rows(dx.reshape(self.ids.size, -1), self.ids.ravel(), dtable)
+        add_rows(drows, self.ids.ravel(), dtable)
         return dtable
 
 
-def table_rows(table: Array, ids: Array) -> Input:
+def table_rows(table: Array, ids: Array, structured: bool = False) -> Input:
     """The cheaper way to read a table: project it whole where it has fewer rows than there are tokens."""
-    return TableRows(table, ids) if len(table) < ids.size else GatheredRows(table, ids)
+    return TableRows(table, ids) if len(table) < ids.size else GatheredRows(table, ids, structured)
+
+
+def _empty_as(weight: Array, workspace: Workspace) -> Array:
+    """Room for a weight's gradient, in the weight's memory order."""
+    if weight.flags.c_contiguous:
+        return workspace.empty("dweight", weight.shape, weight.dtype)
+    return workspace.empty("dweight", weight.T.shape, weight.dtype).T
 
 
 def turned(array: Array, turn: Array) -> Array:

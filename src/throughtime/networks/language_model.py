@@ -11,7 +11,9 @@ from throughtime.initial import generator, normal
 from throughtime.machine.arrays import Array
 from throughtime.networks.inputs import Input, OneHot, table_rows
 from throughtime.networks.network import Network
+from throughtime.networks.readout import WEIGHT
 from throughtime.networks.validation import check_ids, require_count
+from throughtime.optim.structured import Gradient, add_gradients
 
 
 class LanguageModel(Network):
@@ -100,11 +102,14 @@ class LanguageModel(Network):
             self.params = {"embedding.weight": table, **self.params}
         self._complete(rng, vocab_size=self.vocab_size, embedding_size=self.embedding_size, tied=bool(tied))
 
-    def _source(self, inputs: Array) -> Input:
+    def _source(self, inputs: Array, structured: bool = False) -> Input:
         ids = check_ids("inputs", inputs, self.vocab_size)
         if self.embedding_size is None:
-            return OneHot(ids)
-        return table_rows(self.params["embedding.weight"], ids)
+            return OneHot(ids, structured)
+        return table_rows(self.params["embedding.weight"], ids, structured)
+
+    def _may_be_structured(self) -> bool:
+        return super()._may_be_structured() and not self.tied  # one table has gradients of two kinds
 
     def _readout(self) -> Mapping[str, Array]:
         return (
@@ -114,8 +119,8 @@ class LanguageModel(Network):
     def _wants_dinput(self) -> bool:
         return self.embedding_size is not None
 
-    def _differentiate_input(self, dinput: Array | None, grads: dict[str, Array]) -> None:
+    def _differentiate_input(self, dinput: Gradient | None, grads: dict[str, Gradient]) -> None:
         if dinput is not None:
             grads["embedding.weight"] = dinput
         if self.tied:
-            grads["embedding.weight"] += grads.pop("readout.weight")
+            grads["embedding.weight"] = add_gradients(grads["embedding.weight"], grads.pop(WEIGHT))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from throughtime.networks.inputs import Input
 from throughtime.networks.layer import State
 from throughtime.networks.omega import Terms, add_omega, check_omega
 from throughtime.networks.parametrised import Parametrised
-from throughtime.networks.readout import differentiate_readout, read_out
+from throughtime.networks.readout import BIAS, WEIGHT, differentiate_readout, project, read_out
 from throughtime.networks.scored import (
     Scored,
     check_targets,
@@ -34,6 +34,7 @@ from throughtime.networks.validation import (
     check_reset,
     require_count,
 )
+from throughtime.optim.structured import Gradient, add_gradients
 from throughtime.truncation import Truncation
 
 
@@ -46,7 +47,8 @@ class BPTT:
     loss : float
         Reduced as asked: the mean over the targets that count, or the sum.
     grads : dict of str to ndarray
-        Of the reduced loss, and of the weighted penalty; names and shapes as the model's `params`.
+        Of the reduced loss, and of the weighted penalty; names and shapes as the model's `params`. Where it was asked for,
+        some are `throughtime.optim.structured.Structured`.
     state : as the layer's
         After the last step, or after `carry` steps.
     targets : int
@@ -56,7 +58,7 @@ class BPTT:
     """
 
     loss: float
-    grads: dict[str, Array]
+    grads: dict[str, Any]
     state: State
     targets: int
     omega: float | None = None
@@ -123,22 +125,25 @@ class Network(Parametrised):
         carry: int | None = None,
         threads: int = 1,
         omega: float = 0.0,
+        structured: bool = False,
     ) -> BPTT:
         """Loss and gradients: `throughtime.bptt` has the arguments.
 
-        With `workspace` of an earlier call, its gradients are overwritten.
+        With `workspace` of an earlier call, its gradients are overwritten. `structured` leaves gradients as what they
+        are made of where that pays (`throughtime.optim.structured`).
         """
+        structured = structured and self._may_be_structured()
         with computing():
-            call = self._call(inputs, state, reset, lengths, training)
+            call = self._call(inputs, state, reset, lengths, training, structured)
             scored = self._scored(targets, call)
             check_carry(carry, call.source.T, call.lengths)
             omega = check_omega(omega, self.layers.cell, truncation)
             count = count_targets(scored.targets, self.loss)
             scale = reduction_scale(reduction, count)
-            shares = self._shares(inputs, call, scored, threads)
+            shares = self._shares(inputs, call, scored, threads, structured)
             found = side_by_side(
                 lambda n: self._learn(
-                    *shares[n], scale, truncation, carry, omega > 0, workspace.part(f"share {n}")
+                    *shares[n], scale, truncation, carry, omega > 0, structured, workspace.part(f"share {n}")
                 ),
                 len(shares),
             )
@@ -147,7 +152,7 @@ class Network(Parametrised):
         for n, each in enumerate(found):  # in this order, whichever ended first
             total += each.loss
             for name in grads if n else ():
-                grads[name] += each.grads[name]
+                grads[name] = add_gradients(grads[name], each.grads[name])
             for name, one in each.omega.items():
                 terms[name] = one.joined(terms.get(name))
         return BPTT(
@@ -223,14 +228,19 @@ class Network(Parametrised):
         truncation: Truncation,
         carry: int | None,
         omega: bool,
+        structured: bool,
         workspace: Workspace,
     ) -> "_Learnt":
         """Forward and back over one share of a batch."""
-        grads: dict[str, Array] = {}
+        grads: dict[str, Any] = {}
+        readout = self._readout()
         run = self._run(call, workspace)
-        outputs = read_out(self._readout(), run.y, scored.rows, workspace)
-        loss, _ = losses[self.loss](outputs, scored.targets, scale)
-        dy = differentiate_readout(self._readout(), outputs, run.y, scored.rows, grads, workspace)
+        outputs = project(readout, run.y, scored.rows, workspace)
+        bias = readout.get(BIAS)
+        if bias is not None:
+            grads[BIAS] = np.empty_like(bias)
+        loss, _ = losses[self.loss](outputs, scored.targets, scale, bias, grads.get(BIAS))
+        grads[WEIGHT], dy = differentiate_readout(readout, outputs, run.y, scored.rows, workspace, structured)
         back = self.layers.stack.backward(
             self._layer_params(),
             run.trace,
@@ -261,10 +271,11 @@ class Network(Parametrised):
         reset: Array | None,
         lengths: Array | None,
         training: bool = False,
+        structured: bool = False,
     ) -> Call:
         """Arguments and parameters checked, and what dropout leaves out drawn for the whole batch."""
         check_params(self.params, self.shapes, self.dtype)
-        source = self._source(inputs)
+        source = self._source(inputs, structured)
         T, B = source.T, source.B
         return Call(
             source,
@@ -274,13 +285,18 @@ class Network(Parametrised):
             self.layers.stack.masks(T, B, training),
         )
 
-    def _shares(self, inputs: Array, call: Call, scored: Scored, threads: int) -> list[tuple[Call, Scored]]:
+    def _shares(
+        self, inputs: Array, call: Call, scored: Scored, threads: int, structured: bool = False
+    ) -> list[tuple[Call, Scored]]:
         """A call divided among threads; itself for one."""
         T, B = call.source.T, call.source.B
         if min(require_count("threads", threads), B) == 1:
             return [(call, scored)]
         return [
-            (call.share(part, self._source(np.asarray(inputs)[:, part])), scored.share(part, T, B))
+            (
+                call.share(part, self._source(np.asarray(inputs)[:, part], structured)),
+                scored.share(part, T, B),
+            )
             for part in parts(B, threads)
         ]
 
@@ -291,8 +307,12 @@ class Network(Parametrised):
         )
         return _Run(y.reshape(call.source.T * call.source.B, -1), final, trace)
 
-    def _source(self, inputs: Array) -> Input:
+    def _source(self, inputs: Array, structured: bool = False) -> Input:
         return self.layers.source(inputs)
+
+    def _may_be_structured(self) -> bool:
+        """Whether norms of structured gradients are right: in float64 the squares of some float64 would be lost."""
+        return self.dtype == np.float32
 
     def _readout(self) -> Mapping[str, Array]:
         """The readout's weight and bias under their own names."""
@@ -301,7 +321,7 @@ class Network(Parametrised):
     def _wants_dinput(self) -> bool:
         return False
 
-    def _differentiate_input(self, dinput: Array | None, grads: dict[str, Array]) -> None:
+    def _differentiate_input(self, dinput: Gradient | None, grads: dict[str, Gradient]) -> None:
         pass
 
     def _layer_params(self) -> dict[str, Array]:
@@ -342,6 +362,6 @@ class _Learnt(NamedTuple):
     """What one share of a batch taught: its losses' sum, gradients by name, the state to carry on, terms of Omega."""
 
     loss: float
-    grads: dict[str, Array]
+    grads: dict[str, Any]
     state: Array
     omega: dict[str, Terms]

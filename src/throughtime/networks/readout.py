@@ -4,16 +4,24 @@ from collections.abc import Mapping
 
 from throughtime.machine.arrays import Array
 from throughtime.machine.workspace import Workspace
+from throughtime.optim.structured import Gradient, OuterProducts
+
+WEIGHT, BIAS = "readout.weight", "readout.bias"
+
+
+def project(params: Mapping[str, Array], y: Array, rows: Array | None, workspace: Workspace) -> Array:
+    """Outputs (N, O), yet without the bias, of the rows of y (T*B, H) that `rows` names; None for all."""
+    weight = params[WEIGHT]
+    seen = y if rows is None else y[rows]
+    outputs = workspace.empty("outputs", (len(seen), len(weight)), y.dtype)
+    return workspace.multiply(seen, weight.T, outputs)
 
 
 def read_out(params: Mapping[str, Array], y: Array, rows: Array | None, workspace: Workspace) -> Array:
     """Outputs (N, O) of the rows of y (T*B, H) that `rows` names; None for all."""
-    weight = params["readout.weight"]
-    seen = y if rows is None else y[rows]
-    outputs = workspace.empty("outputs", (len(seen), len(weight)), y.dtype)
-    workspace.multiply(seen, weight.T, outputs)
-    if "readout.bias" in params:
-        outputs += params["readout.bias"]
+    outputs = project(params, y, rows, workspace)
+    if BIAS in params:
+        outputs += params[BIAS]
     return outputs
 
 
@@ -22,19 +30,21 @@ def differentiate_readout(
     doutputs: Array,
     y: Array,
     rows: Array | None,
-    grads: dict[str, Array],
     workspace: Workspace,
-) -> Array:
-    """From doutputs (N, O): put the readout's gradients into `grads`, return dy (T*B, H)."""
-    weight = params["readout.weight"]
+    structured: bool,
+) -> tuple[Gradient, Array]:
+    """From doutputs (N, O): the gradient of the weight, whole or `structured` where that pays; and dy (T*B, H)."""
+    weight = params[WEIGHT]
     seen = y if rows is None else y[rows]
-    grads["readout.weight"] = workspace.multiply(
-        doutputs.T, seen, workspace.empty("dreadout", weight.shape, weight.dtype)
-    )
-    if "readout.bias" in params:
-        grads["readout.bias"] = doutputs.sum(axis=0)
+    dweight: Gradient
+    if structured and OuterProducts.pays(len(seen), weight.shape[1]):
+        dweight = OuterProducts(doutputs, seen)
+    else:
+        dweight = workspace.multiply(
+            doutputs.T, seen, workspace.empty("dreadout", weight.shape, weight.dtype)
+        )
     if rows is None:
-        return workspace.multiply(doutputs, weight, workspace.empty("dy", y.shape, y.dtype))
+        return dweight, workspace.multiply(doutputs, weight, workspace.empty("dy", y.shape, y.dtype))
     dy = workspace.zeros("dy", y.shape, y.dtype)
     dy[rows] = workspace.multiply(doutputs, weight, workspace.empty("dy of rows", seen.shape, y.dtype))
-    return dy
+    return dweight, dy

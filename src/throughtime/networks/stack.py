@@ -24,12 +24,12 @@ from throughtime.truncation import Truncation
 class Gradients:
     """What a way back found.
 
-    params: by name. dinput: of the vectors or the table read. dstate: (STATES, num_layers, B, H), of the initial state.
+    params: by name, each a `throughtime.optim.structured.Gradient`. dinput: one, too, of the vectors or the table read. dstate: (STATES, num_layers, B, H), of the initial state.
     omega: terms of Omega, where they were wanted, by the name of the recurrent weight.
     """
 
-    params: dict[str, Array]
-    dinput: Array | None
+    params: dict[str, Any]
+    dinput: Any
     dstate: Array
     omega: dict[str, Terms] = field(default_factory=dict)
 

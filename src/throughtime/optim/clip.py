@@ -4,14 +4,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 from throughtime.machine.jit import compiled
 from throughtime.optim.memory import flat
 from throughtime.optim.settings import positive, require_keys
+from throughtime.optim.structured import Gradient, Structured
 
 # Partial sums, so that the sum vectorises with its order fixed.
 _LANES = 64
@@ -38,8 +40,11 @@ class ClipResult:
 class Clip(ABC):
     """Anything that limits gradients in place; ``str`` says in a few words how."""
 
+    structured: ClassVar[bool] = True
+    """Whether it takes gradients as what they are made of (`throughtime.optim.structured`)."""
+
     @abstractmethod
-    def apply(self, grads: Mapping[str, Array]) -> ClipResult:
+    def apply(self, grads: Mapping[str, Gradient]) -> ClipResult:
         """Limit the gradients in place, and tell their norm before.
 
         Raises
@@ -90,14 +95,16 @@ class ClipNorm(Clip):
     def __init__(self, theta: float) -> None:
         self.theta = positive("theta", theta, 1.0)
 
-    def apply(self, grads: Mapping[str, Array]) -> ClipResult:
+    def apply(self, grads: Mapping[str, Gradient]) -> ClipResult:
         """Scale the gradients in place; see `Clip.apply`."""
-        rows = _rows(grads)
-        norm = _joint_norm(rows)
+        rows, structured = _rows(grads)
+        norm = _joint_norm(rows, structured)
         clipped = math.isfinite(norm) and norm >= self.theta
         if clipped:
             for row in rows:
                 _scale(row, self.theta / norm)
+            for gradient in structured:
+                gradient.factor *= self.theta / norm
         return ClipResult(norm, clipped)
 
     def __str__(self) -> str:
@@ -126,13 +133,19 @@ class ClipValue(Clip):
     array([ 1. , -1. ,  0.5])
     """
 
+    structured = False
+
     def __init__(self, value: float) -> None:
         self.value = positive("value", value, 1.0)
 
-    def apply(self, grads: Mapping[str, Array]) -> ClipResult:
+    def apply(self, grads: Mapping[str, Gradient]) -> ClipResult:
         """Clamp the gradients in place; see `Clip.apply`."""
-        rows = _rows(grads)
-        norm = _joint_norm(rows)
+        rows, structured = _rows(grads)
+        if structured:
+            raise ArgumentError(
+                "a structured gradient found; expected arrays, as this clip changes single elements. Ask bptt for arrays."
+            )
+        norm = _joint_norm(rows, structured)
         if not math.isfinite(norm):
             return ClipResult(norm, clipped=False)
         changed = [int(_clamp(row, row.dtype.type(self.value))) for row in rows]
@@ -142,7 +155,7 @@ class ClipValue(Clip):
         return f"value {self.value:g}"
 
 
-def global_norm(grads: Mapping[str, Array]) -> float:
+def global_norm(grads: Mapping[str, Gradient]) -> float:
     """Euclidean norm of all gradients together.
 
     Parameters
@@ -163,16 +176,22 @@ def global_norm(grads: Mapping[str, Array]) -> float:
     >>> f"{norm:.10g}"
     '5e+200'
     """
-    return _joint_norm(_rows(grads))
+    return _joint_norm(*_rows(grads))
 
 
-def _rows(grads: Mapping[str, Array]) -> list[Array]:
-    return [flat("gradient", name, grad) for name, grad in grads.items()]
+def _rows(grads: Mapping[str, Gradient]) -> tuple[list[Array], list[Structured]]:
+    """Arrays as rows in memory order, and the others."""
+    structured = [grad for grad in grads.values() if isinstance(grad, Structured)]
+    arrays = [
+        flat("gradient", name, grad) for name, grad in grads.items() if not isinstance(grad, Structured)
+    ]
+    return arrays, structured
 
 
-def _joint_norm(rows: list[Array]) -> float:
+def _joint_norm(rows: list[Array], structured: list[Structured]) -> float:
     with np.errstate(over="ignore"):  # _norm answers an overflow itself
-        return math.hypot(*(_norm(row) for row in rows))  # hypot scales what it squares
+        norms = [*(_norm(row) for row in rows), *(gradient.norm() for gradient in structured)]
+    return math.hypot(*norms)  # hypot scales what it squares
 
 
 def _norm(row: Array) -> float:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from throughtime.errors import ArgumentError
-from throughtime.machine.arrays import Array
 from throughtime.optim.clip import Clip, ClipNorm, ClipResult, global_norm
 from throughtime.optim.settings import positive, require_keys
+from throughtime.optim.structured import Gradient
 
 _MULTIPLE = 2.0
 # The share of the average kept at each update: it looks back over about 100.
@@ -68,7 +68,7 @@ class ClipAuto(Clip):
         theta = self.multiple * self.average
         return theta if 0 < theta < math.inf else None
 
-    def apply(self, grads: Mapping[str, Array]) -> ClipResult:
+    def apply(self, grads: Mapping[str, Gradient]) -> ClipResult:
         """Scale the gradients in place; see `Clip.apply`."""
         theta = self.theta
         result = (

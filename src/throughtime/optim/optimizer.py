@@ -11,6 +11,7 @@ from throughtime.machine.arrays import Array
 from throughtime.machine.denormals import flush_to_zero
 from throughtime.optim.memory import check_floating, flat, flat_like
 from throughtime.optim.settings import positive
+from throughtime.optim.structured import Gradient, Structured
 
 _STEP = "step"
 
@@ -38,6 +39,8 @@ class Optimizer(ABC):
     name: ClassVar[str]
     slots: ClassVar[tuple[str, ...]] = ()
     counts_steps: ClassVar[bool] = False
+    structured: ClassVar[bool] = False
+    """Whether a step is -lr times the gradient and nothing else, so that a structured one need not be made whole."""
     kernel: Callable[..., None]
 
     def __init__(self, lr: float) -> None:
@@ -68,7 +71,7 @@ class Optimizer(ABC):
         """
         self.state = {name: np.array(array) for name, array in state.items()}
 
-    def step(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+    def step(self, params: Mapping[str, Array], grads: Mapping[str, Gradient]) -> None:
         """Update every parameter in place.
 
         Parameters
@@ -101,8 +104,14 @@ class Optimizer(ABC):
         typed = {dtype: tuple(map(dtype.type, numbers)) for dtype in {row.dtype for row in rows.values()}}
         with flush_to_zero():  # the running means of a parameter that has no gradient decay into denormals
             for name, param in params.items():
+                grad = grads[name]
+                if isinstance(grad, Structured):
+                    if self.structured:
+                        grad.add_to(param, -self.lr)
+                        continue
+                    grad = grad.dense()
                 slots = [flat_like(self.state[f"{slot}.{name}"], param) for slot in self.slots]
-                self.kernel(rows[name], flat_like(grads[name], param), *slots, *typed[param.dtype])
+                self.kernel(rows[name], flat_like(grad, param), *slots, *typed[param.dtype])
 
     def _prepare_state(self, params: Mapping[str, Array]) -> None:
         """Allocate the state at the first step; afterwards, or when it was loaded, hold it against the parameters."""
@@ -128,7 +137,7 @@ class Optimizer(ABC):
             self.state[name] = np.asarray(self.state[name], order="C" if param.flags.c_contiguous else "F")
 
 
-def _check_names(params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+def _check_names(params: Mapping[str, Array], grads: Mapping[str, Gradient]) -> None:
     if params.keys() == grads.keys():
         return
     for name in params:
@@ -144,8 +153,9 @@ def _check_names(params: Mapping[str, Array], grads: Mapping[str, Array]) -> Non
     )
 
 
-def _check_like(kind: str, name: str, array: Array, param: Array) -> None:
-    check_floating(kind, name, array)
+def _check_like(kind: str, name: str, array: Gradient, param: Array) -> None:
+    if not isinstance(array, Structured):
+        check_floating(kind, name, array)
     if array.shape != param.shape:
         raise ShapeError(
             f"{kind} {name!r} has shape {array.shape}; expected {param.shape}, the parameter's. "

@@ -35,6 +35,7 @@ class SGD(Optimizer):
     """
 
     name = "sgd"
+    structured = True
     kernel = staticmethod(_sgd)
 
     def __init__(self, lr: float = 0.005) -> None:

@@ -173,6 +173,7 @@ class Training:
             carry=batch.carry,
             threads=plan.threads,
             omega=decayed(plan.omega, course.step),
+            structured=plan.structured,
         )
         loss = result.loss if plan.reduction == "mean" else result.loss / result.targets
         wrong, found = absurd_loss(loss, model.vocab_size), None

@@ -160,6 +160,11 @@ class Plan:
             return Full()
         return self.truncation
 
+    @property
+    def structured(self) -> bool:
+        """Whether gradients may be left as what they are made of."""
+        return self.optimizer.structured and (self.clip is None or self.clip.structured)
+
     def steps(self, steps_per_epoch: int) -> int:
         """How many updates are planned."""
         limits = [self.max_steps, None if self.epochs is None else self.epochs * steps_per_epoch]

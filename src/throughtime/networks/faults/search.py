@@ -250,9 +250,8 @@ class Search:
         grads[f"rnn.weight_hh_l{k}"] += dr.T @ entered
         yield value("weight_hh", most(dr) * most(entered))
         weight = self.steps.params[f"rnn.weight_ih_l{k}"]
-        dweight = np.empty_like(weight)
         wanted = k == 0 and self.model._wants_dinput()
-        dinput = step.source.differentiate(da, weight, dweight, self.steps.workspace, wanted)
+        dweight, dinput = step.source.differentiate(da, weight, self.steps.workspace, wanted)
         grads[f"rnn.weight_ih_l{k}"] += dweight
         read = vectors_read(step.source)
         yield value("weight_ih", most(da) * (1 if read is None else most(read)))
