@@ -24,7 +24,8 @@ def multiply_row(x: Array, w: Array, out: Array) -> None:
     """out (N,) = x (K,) @ w (K, N), inside compiled code: as fast as BLAS, and without its 0.2 us a call."""
     wide()
     K, N = w.shape
-    out[:] = 0
+    for j in range(N):
+        out[j] = 0
     whole = K // 4 * 4
     for k in range(
         0, whole, 4

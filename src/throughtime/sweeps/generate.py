@@ -7,6 +7,7 @@ from throughtime.machine.streams import plus, read, wide, write
 from throughtime.sweeps.draw import NONE, draw
 from throughtime.sweeps.slots import (
     APART,
+    GATES,
     PARAMETERS,
     PREACTIVATIONS,
     S_AFTER,
@@ -98,9 +99,13 @@ def generate(
             elif weight_first.size:
                 _multiply_gates(x, weight_first, ax, n)
             else:
-                ax[:] = x.reshape(ax.shape)
+                for g in range(GATES):
+                    for j in range(H):
+                        ax[g, j] = x[g * H + j]
             after, own = states[:, k], unit[k]
-            before[:] = after
+            for s in range(STATES):
+                for j in range(H):
+                    before[s, j] = after[s, j]
             _multiply_gates(before[0], weight_hh[k], ah, n)
             for j in range(H):
                 summed = plus(read(ax, 0, SUMMED, j, S_INPUT), read(ah, 0, SUMMED, j, S_RECURRENT))
