@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from throughtime.machine.products import WORTH_A_COPY, blas, multiply, pack_backward, pack_forward
+from throughtime.machine.products import (
+    WORTH_A_COPY,
+    blas,
+    multiply,
+    multiply_row,
+    pack_backward,
+    pack_forward,
+)
 
 
 @pytest.mark.parametrize("steps", [1, WORTH_A_COPY])
@@ -29,3 +36,16 @@ def test_multiply_writes_into_out_and_returns_it():
     a, b, out = np.ones((2, 3)), np.ones((4, 3)), np.full((2, 4), np.nan)
     assert multiply(a, b.T, out) is out
     assert (out == 3).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("K", "N"), [(1, 1), (3, 40), (4, 7), (9, 33), (0, 3)])
+def test_multiply_row_multiplies_by_every_row_of_the_weights(dtype, K, N):
+    rng = np.random.default_rng(0)
+    x, w, out = (
+        rng.standard_normal(K).astype(dtype),
+        rng.standard_normal((K, N)).astype(dtype),
+        np.full(N, np.nan, dtype),
+    )
+    multiply_row(x, w, out)
+    np.testing.assert_allclose(out, x @ w, atol=10 * np.finfo(dtype).eps)

@@ -95,6 +95,19 @@ def test_writer_in_float32_has_the_steps_states(cell):
     np.testing.assert_allclose(writer.states, states, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_writer_has_the_same_bits_whether_the_table_is_multiplied_whole_or_not(dtype):
+    model = tt.LanguageModel(40, 70, "gru", embedding_size=37, dtype=dtype, seed=1)
+    states = []
+    for length in (1, 1000):
+        writer = Writer(model, length, np.random.default_rng(0))
+        writer.read([3, 1, 39])
+        writer.write(20, writer.allowed([]))
+        states.append(writer.states)
+    np.testing.assert_array_equal(*states)
+    assert states[0].any()
+
+
 @pytest.mark.parametrize("block", [1, 2, 7, 30])
 def test_writer_writes_the_same_in_blocks_of_any_size(block, monkeypatch):
     model = made(num_layers=2)

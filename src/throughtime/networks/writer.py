@@ -8,6 +8,7 @@ import numpy as np
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 from throughtime.machine.conditions import computing
+from throughtime.machine.products import multiply_row
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.units import join_units
 from throughtime.networks.validation import check_ids, check_params, require_count
@@ -23,7 +24,7 @@ _LARGEST_PROJECTED = 2**24  # numbers: 64 MB of float32
 class Writer:
     """Continues a sequence of tokens, as `LanguageModel.step` and a draw for each token would.
 
-    It copies the weights, laid out for products with a single row: what is learned later it does not see.
+    The weights are laid out anew for products with a single row: after they have changed, make another.
 
     Parameters
     ----------
@@ -182,7 +183,11 @@ def _first_layer(params: Mapping[str, Array], G: int, length: int) -> tuple[Arra
     if table is None:
         return np.ascontiguousarray(weight.T), by_gate[:0]
     if len(table) < length and len(table) * len(weight) <= _LARGEST_PROJECTED:
-        return table @ weight.T, by_gate[:0]
+        projected = np.empty((len(table), *by_gate.shape[::2]), table.dtype)
+        for token, x in enumerate(np.ascontiguousarray(table)):  # as a text's tokens would be: the same bits
+            for gate, w in enumerate(by_gate):
+                multiply_row(x, w, projected[token, gate])
+        return projected.reshape(len(table), -1), by_gate[:0]
     return np.ascontiguousarray(table), by_gate
 
 
