@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from throughtime.machine.processor import float32_lanes
-from throughtime.machine.products import AS_IT_LIES, FULL, PANELS, PLAIN
+from throughtime.machine.products import AS_IT_LIES, FULL, PANELS, PLAIN, multiply_row
 from throughtime.machine.workspace import Workspace
 
 pytestmark = pytest.mark.kernels
@@ -60,3 +60,16 @@ def test_products_of_any_depth_are_right(depth, turned):
     np.testing.assert_allclose(found, a.astype(float) @ b, atol=1e-5)
     strided = FULL.multiply(a.repeat(2, axis=0)[::2], b, np.empty((67, 7), np.float32).T, Workspace())
     np.testing.assert_allclose(strided, found, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("K", "N"), [(1, 1), (3, 40), (4, 7), (9, 33), (0, 3)])
+def test_multiply_row_multiplies_by_every_row_of_the_weights(dtype, K, N):
+    rng = np.random.default_rng(0)
+    x, w, out = (
+        rng.standard_normal(K).astype(dtype),
+        rng.standard_normal((K, N)).astype(dtype),
+        np.full(N, np.nan, dtype),
+    )
+    multiply_row(x, w, out)
+    np.testing.assert_allclose(out, x @ w, atol=10 * np.finfo(dtype).eps)

@@ -2,69 +2,10 @@ import unicodedata
 
 import numpy as np
 import pytest
+from tests.sweeps.definition import drawn
 
 import throughtime as tt
-from throughtime.training.generate import Sampler, stream
-
-ANY = np.random.default_rng(0)
-
-
-def draws(logits, n: int = 4000, **settings) -> np.ndarray:
-    """How often each index is drawn."""
-    sampler = Sampler(
-        **{"temperature": 1.0, "top_k": None, "top_p": None, "rng": np.random.default_rng(0), **settings}
-    )
-    return np.bincount([sampler(np.asarray(logits)) for _ in range(n)], minlength=len(logits)) / n
-
-
-def test_sampler_draws_with_the_softmax_s_probabilities():
-    p = np.array([0.5, 0.3, 0.2])
-    np.testing.assert_allclose(draws(np.log(p)), p, atol=0.03)
-
-
-def test_sampler_divides_by_the_temperature():
-    p = np.array([0.5, 0.3, 0.2])
-    np.testing.assert_allclose(draws(np.log(p), temperature=0.5), p**2 / (p**2).sum(), atol=0.03)
-
-
-def test_sampler_at_zero_takes_the_likeliest():
-    assert draws([0.1, 0.3, 0.2], n=20, temperature=0.0).tolist() == [0, 1, 0]
-
-
-def test_sampler_survives_a_temperature_near_zero():
-    assert draws([0.1, 0.3, 0.2], n=20, temperature=1e-300).tolist() == [0, 1, 0]
-
-
-def test_sampler_draws_from_the_k_likeliest():
-    found = draws(np.log([0.5, 0.1, 0.4]), top_k=2)
-    np.testing.assert_allclose(found, [5 / 9, 0, 4 / 9], atol=0.03)
-
-
-def test_sampler_draws_from_the_nucleus():
-    p = np.log([0.5, 0.15, 0.35])
-    assert draws(p, n=50, top_p=0.5).tolist() == [1, 0, 0]
-    assert draws(p, top_p=0.51)[1] == 0
-    assert draws(p, top_p=0.86).min() > 0
-    np.testing.assert_allclose(draws(p, top_p=1.0), [0.5, 0.15, 0.35], atol=0.03)
-
-
-def test_sampler_never_draws_what_is_impossible():
-    assert draws([-np.inf, 0.0, -np.inf], n=100).tolist() == [0, 1, 0]
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_sampler_refuses_logits_that_are_not_finite(bad):
-    with pytest.raises(tt.DivergedError, match="not finite"):
-        Sampler(1.0, None, None, ANY)(np.array([0.0, bad]))
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"temperature": -1.0}, {"temperature": np.nan}, {"temperature": np.inf}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.1}],
-)  # fmt: skip
-def test_sampler_refuses_settings_out_of_range(settings):
-    with pytest.raises(tt.ArgumentError, match="; expected"):
-        Sampler(**{"temperature": 1.0, "top_k": None, "top_p": None, "rng": ANY, **settings})
+from throughtime.training.generate import stream
 
 
 def test_generate_continues_the_prompt(trained):
@@ -100,19 +41,25 @@ def test_stream_s_pieces_are_generate_s_text(trained):
     assert "".join(pieces) == tt.generate(trained.model, trained.tokenizer, "a", 12, seed=3)
 
 
-def test_stream_costs_one_step_a_token(trained, monkeypatch):
-    calls = []
-    original = trained.model.step
-    monkeypatch.setattr(
-        trained.model, "step", lambda x, state: (calls.append(x.shape), original(x, state))[1]
-    )
-    list(stream(trained.model, trained.tokenizer, "the", 10, seed=3))
-    assert calls == [(1,)] * 13
+def test_stream_gives_the_first_pieces_before_the_last_are_made(trained):
+    pieces = stream(trained.model, trained.tokenizer, "a", 10**9, seed=3)
+    assert len([next(pieces) for _ in range(300)]) == 300
 
 
 def test_stream_checks_its_arguments_before_the_first_piece(trained):
     with pytest.raises(tt.ArgumentError, match="length=0"):
         stream(trained.model, trained.tokenizer, length=0)
+    with pytest.raises(tt.ArgumentError, match="top_p=2"):
+        stream(trained.model, trained.tokenizer, top_p=2)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_stream_ends_where_logits_are_not_finite(bad):
+    tokenizer = tt.Tokenizer.train("ab")
+    pieces = stream(constant_model(tokenizer, a=bad), tokenizer, "b")
+    assert next(pieces) == "b"
+    with pytest.raises(tt.DivergedError, match="not finite"):
+        next(pieces)
 
 
 def constant_model(tokenizer, **logits: float) -> tt.LanguageModel:
@@ -133,30 +80,47 @@ def test_generate_never_draws_a_special_token():
     assert set(tt.generate(model, tokenizer, length=50, seed=0)) <= set("ab")
 
 
-def test_generate_by_sentence_puts_each_on_a_line_from_a_fresh_state(monkeypatch):
+def test_generate_by_sentence_puts_each_on_a_line():
     tokenizer = tt.Tokenizer.train("ab")
     model = constant_model(tokenizer, end=9, unk=50, s=50)
-    states = []
-    original = model.step
-    monkeypatch.setattr(model, "step", lambda x, state: (states.append((x[0], state)), original(x, state))[1])
     text = tt.generate(model, tokenizer, "ab", length=4, seed=0, by="sentence")
     # Almost every draw ends the sentence, but none is empty.
     assert text.split("\n")[0].startswith("ab")
     assert "\n\n" not in text
     assert "\n" in text
     assert sum(map(len, text.split("\n"))) == 6
-    assert all(state is None for token, state in states if token == tokenizer.start_id)
-    assert sum(token == tokenizer.start_id for token, _ in states) > 1
 
 
-def test_generate_without_a_prompt_begins_as_at_a_new_line(trained, monkeypatch):
-    seen = []
-    original = trained.model.step
-    monkeypatch.setattr(
-        trained.model, "step", lambda x, state: (seen.append(int(x[0])), original(x, state))[1]
-    )
-    tt.generate(trained.model, trained.tokenizer, length=1, seed=0)
-    assert trained.tokenizer.tokens[seen[0]] == "\n"
+@pytest.mark.parametrize("prompt", ["", "cab"])
+def test_generate_by_sentence_begins_each_from_a_fresh_state(prompt):
+    tokenizer = tt.Tokenizer.train("abc")
+    model = tt.LanguageModel(tokenizer.vocab_size, 5, "gru", dtype="float64", seed=1)
+    for array in model.params.values():
+        array *= 3
+    start, end, unknown = tokenizer.start_id, tokenizer.end_id, tokenizer.unknown_id
+    rng, sentences, ids, made = np.random.default_rng(0), [], tokenizer.encode(prompt).tolist(), 0
+    while made < 60:
+        logits, _ = model.forward(np.array([start, *ids])[:, None])
+        allowed = logits[-1, 0].copy()
+        allowed[[start, unknown] if ids else [start, unknown, end]] = -np.inf
+        token = drawn(allowed, rng.random())
+        if token == end:
+            sentences.append(ids)
+            ids = []
+        else:
+            ids.append(token)
+            made += 1
+    sentences.append(ids)
+    assert len(sentences) > 3
+    expected = "\n".join(map(tokenizer.decode, sentences))
+    assert tt.generate(model, tokenizer, prompt, 60, seed=0, by="sentence") == expected
+
+
+def test_generate_without_a_prompt_begins_as_at_a_new_line(trained):
+    def first(prompt):
+        return tt.generate(trained.model, trained.tokenizer, prompt, 40, seed=0)[len(prompt) :]
+
+    assert first("") == first("\n") != first("a")
 
 
 def test_generate_without_any_beginning_known_takes_some_token():
@@ -194,14 +158,15 @@ def test_generate_with_bpe_shows_characters_when_they_are_complete():
     assert "".join(pieces) == "é\ufffd"
 
 
-def test_generate_with_bpe_begins_as_at_a_new_line(monkeypatch):
+def test_generate_with_bpe_begins_as_at_a_new_line():
     tokenizer = tt.Tokenizer.train("a\nb\n", unit="bpe", vocab_size=259)
-    model = constant_model(tokenizer)
-    seen = []
-    original = model.step
-    monkeypatch.setattr(model, "step", lambda x, state: (seen.append(int(x[0])), original(x, state))[1])
-    tt.generate(model, tokenizer, length=1, seed=0)
-    assert tokenizer.bytes_of[seen[0]] == b"\n"
+    model = tt.LanguageModel(tokenizer.vocab_size, 4, seed=0)
+    model.params["rnn.weight_ih_l0"] *= 9  # so that what is read first decides what is written
+
+    def first(prompt):
+        return tt.generate(model, tokenizer, prompt, 20, seed=0)[len(prompt) :]
+
+    assert first("") == first("\n") != first("a")
 
 
 def test_generate_refuses_another_model_s_tokenizer(trained):

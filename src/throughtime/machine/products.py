@@ -13,6 +13,7 @@ import numpy as np
 from throughtime.machine.arrays import Array
 from throughtime.machine.jit import compiled
 from throughtime.machine.processor import float32_lanes
+from throughtime.machine.streams import wide
 from throughtime.machine.tiles import WIDTH, lay_out, lay_out_turned, multiply_panels, panels
 
 _WORTH_A_LAYOUT = 8  # steps
@@ -55,6 +56,25 @@ class Products(Protocol):
 def blas(a: Array, w: Array, out: Array) -> None:
     """out = a @ w, inside compiled code: 0.06 to 0.4 us a call besides the product."""
     np.dot(a, w, out)
+
+
+@compiled
+def multiply_row(x: Array, w: Array, out: Array) -> None:
+    """out (N,) = x (K,) @ w (K, N), inside compiled code: as fast as BLAS, and without its 0.2 us a call."""
+    wide()
+    K, N = w.shape
+    for j in range(N):
+        out[j] = 0
+    whole = K // 4 * 4
+    # Four rows at a time: one by one, `out` would be read and written as often as the weights are read.
+    for k in range(0, whole, 4):
+        w0, w1, w2, w3 = w[k], w[k + 1], w[k + 2], w[k + 3]
+        x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
+        for j in range(N):
+            out[j] = out[j] + x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
+    for k in range(whole, K):
+        for j in range(N):
+            out[j] += x[k] * w[k, j]
 
 
 def _turned(weight: Array, room: Room) -> Array:

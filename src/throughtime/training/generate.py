@@ -1,6 +1,5 @@
 """Text made by a model, token by token."""
 
-import math
 import unicodedata
 from collections.abc import Iterator
 
@@ -8,12 +7,13 @@ import numpy as np
 
 from throughtime.data.joining import TextStream
 from throughtime.data.tokenizer import Tokenizer
-from throughtime.errors import ArgumentError, DivergedError, TokenError
+from throughtime.errors import DivergedError, TokenError
 from throughtime.initial import generator
 from throughtime.machine.arrays import Array
 from throughtime.networks.language_model import LanguageModel
-from throughtime.networks.layer import State
 from throughtime.networks.validation import require_count
+from throughtime.networks.writer import Writer
+from throughtime.sweeps.draw import NONE
 from throughtime.training.evaluate import By, require_by, require_tokenizer
 
 # Without a prompt a stream is taken up where something is likely to begin: after the first of these that it knows.
@@ -90,133 +90,63 @@ def stream(
     seed: int | np.random.Generator | None = None,
     by: By = "stream",
 ) -> Iterator[str]:
-    """The pieces of `generate`'s text as they are made, the prompt first; each costs the same time."""
+    """The pieces of `generate`'s text as they are made, the prompt first."""
     require_by(by)
     require_tokenizer(model, tokenizer)
     require_count("length", length)
-    draw = Sampler(temperature, top_k, top_p, generator(seed))
     ids = tokenizer.encode(prompt)
     if tokenizer.unit == "char" and tokenizer.count_unknown(ids):
         raise TokenError(_unknown_characters(prompt, tokenizer))
-    return _pieces(model, tokenizer, prompt, ids, length, draw, by)
-
-
-class Sampler:
-    """Draws a token from logits.
-
-    Parameters
-    ----------
-    temperature, top_k, top_p
-        As `generate` has them.
-    rng : numpy.random.Generator
-        Where the luck comes from.
-
-    Raises
-    ------
-    ArgumentError
-        A setting is out of range.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Sampler(0.0, None, None, np.random.default_rng(0))(np.array([0.1, 2.0, -1.0]))
-    1
-    """
-
-    def __init__(
-        self, temperature: float, top_k: int | None, top_p: float | None, rng: np.random.Generator
-    ) -> None:
-        if not (0 <= temperature < math.inf):
-            raise ArgumentError(
-                f"temperature={temperature} found; expected a finite number of at least 0. "
-                "Pass 1 for the model's own probabilities, 0 for the likeliest token."
-            )
-        if top_k is not None:
-            require_count("top_k", top_k)
-        if top_p is not None and not 0 < top_p <= 1:
-            raise ArgumentError(
-                f"top_p={top_p} found; expected a probability above 0 and at most 1. Leave it out for all tokens."
-            )
-        self.temperature, self.top_k, self.top_p, self.rng = temperature, top_k, top_p, rng
-
-    def __call__(self, logits: Array) -> int:
-        """An index into logits (V,), of which -inf is never drawn.
-
-        Raises
-        ------
-        DivergedError
-            A logit is NaN or +inf.
-        """
-        x = logits.astype(np.float64)
-        top = x.max()
-        if not math.isfinite(top):
-            raise DivergedError(
-                "the model's logits are not finite; expected finite numbers. Its weights are unfit: train again."
-            )
-        if self.temperature == 0:
-            return int(x.argmax())
-        with np.errstate(over="ignore"):  # a small temperature may take a logit to -inf: a probability of 0
-            x = (x - top) / self.temperature
-        order = np.argsort(-x, kind="stable")[: self.top_k]
-        p = np.exp(x[order])
-        cumulative = np.cumsum(p)
-        if self.top_p is not None:
-            kept = int(np.searchsorted(cumulative, self.top_p * cumulative[-1])) + 1
-            order, cumulative = order[:kept], cumulative[:kept]
-        drawn = int(np.searchsorted(cumulative, self.rng.random() * cumulative[-1], side="right"))
-        return int(order[min(drawn, len(order) - 1)])
+    writer = Writer(model, len(ids) + length, generator(seed), temperature, top_k, top_p)
+    return _pieces(writer, tokenizer, prompt, ids, length, by)
 
 
 def _pieces(
-    model: LanguageModel,
-    tokenizer: Tokenizer,
-    prompt: str,
-    ids: Array,
-    length: int,
-    draw: Sampler,
-    by: By,
+    writer: Writer, tokenizer: Tokenizer, prompt: str, ids: Array, length: int, by: By
 ) -> Iterator[str]:
     by_sentence = by == "sentence"
-    forbidden = np.zeros(model.vocab_size, model.dtype)
-    forbidden[[tokenizer.unknown_id, tokenizer.start_id]] = -np.inf
-    end_forbidden = forbidden.copy()  # a stream has no sentence marks, and a sentence at least one token
-    end_forbidden[tokenizer.end_id] = -np.inf
+    never = [tokenizer.unknown_id, tokenizer.start_id]
+    allowed = writer.allowed(never)
+    allowed_without_end = writer.allowed([*never, tokenizer.end_id])
     text = TextStream(tokenizer)
     if prompt:
         yield prompt
-    logits, state = _read(model, [tokenizer.start_id] if by_sentence else [], None)
     for token in ids:
         text.push(int(token))  # so that what follows is joined to the prompt as it should be
-    if len(ids) or not by_sentence:
-        logits, state = _read(model, ids if len(ids) else [_beginning(tokenizer)], state)
+    if by_sentence:
+        writer.read([tokenizer.start_id])
+    elif not len(ids):
+        writer.read([_beginning(tokenizer)])
+    if len(ids):
+        writer.read(ids)
     begun = len(ids) > 0
     made = 0
     while made < length:
-        token = draw(logits + (forbidden if by_sentence and begun else end_forbidden))
-        if by_sentence and token == tokenizer.end_id:
-            text.push(token)
-            begun = False
-            logits, state = _read(model, [tokenizer.start_id], None)
-            continue
-        piece = text.push(token)
-        if made == 0 and prompt[-1:].isspace() and tokenizer.unit == "word":
-            piece = piece.lstrip(" ")  # the prompt has brought its own
-        yield piece
+        if not by_sentence:  # a stream has no sentence marks
+            drawn = writer.write(min(writer.block, length - made), allowed_without_end)
+        elif begun:
+            drawn = writer.write(min(writer.block, length - made), allowed, stop=tokenizer.end_id)
+        else:  # a sentence has at least one token
+            drawn = writer.write(1, allowed_without_end)
         begun = True
-        made += 1
-        logits, state = _read(model, [token], state)
+        for token in drawn.tolist():
+            if token == NONE:
+                raise DivergedError(
+                    "the model's logits are not finite; expected finite numbers. Its weights are unfit: train again."
+                )
+            piece = text.push(token)
+            if token == tokenizer.end_id:
+                writer.forget()
+                writer.read([tokenizer.start_id])
+                begun = False
+                continue
+            if made == 0 and prompt[-1:].isspace() and tokenizer.unit == "word":
+                piece = piece.lstrip(" ")  # the prompt has brought its own
+            yield piece
+            made += 1
     rest = text.finish()
     if rest:
         yield rest
-
-
-def _read(model: LanguageModel, ids: "Array | list[int]", state: State | None) -> tuple[Array, State | None]:
-    """Logits (V,) after these tokens, and the state."""
-    logits = np.empty(0)
-    for token in ids:
-        outputs, state = model.step(np.array([token]), state)
-        logits = outputs[0]
-    return logits, state
 
 
 def _beginning(tokenizer: Tokenizer) -> int:
