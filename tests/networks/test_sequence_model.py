@@ -244,14 +244,14 @@ def test_steps_without_a_target_that_counts_are_not_read_out(loss, monkeypatch):
     targets[5, 0] = -100
     expected = tt.check_gradients(model, x, targets)
     assert max(expected.values()) < 1e-6
-    read_out, sizes = network.read_out, []
+    project, sizes = network.project, []
 
     def counting(params, y, rows, workspace):
-        outputs = read_out(params, y, rows, workspace)
+        outputs = project(params, y, rows, workspace)
         sizes.append(len(outputs))
         return outputs
 
-    monkeypatch.setattr(network, "read_out", counting)
+    monkeypatch.setattr(network, "project", counting)
     r = tt.bptt(model, x, targets)
     assert sizes == [2 * B - 1]
     assert r.targets == (2 * B - 1) * (1 if loss == "softmax" else O)

@@ -11,12 +11,11 @@ import numpy as np
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 from throughtime.machine.jit import compiled
+from throughtime.machine.rows import sum_of_squares_in_float64
 from throughtime.optim.memory import flat
 from throughtime.optim.settings import positive, require_keys
 from throughtime.optim.structured import Gradient, Structured
 
-# Partial sums, so that the sum vectorises with its order fixed.
-_LANES = 64
 # A sum of squares above this is exact to rounding: no square that matters has been lost below 1e-308.
 _SAFE = 1e-250
 
@@ -195,7 +194,7 @@ def _joint_norm(rows: list[Array], structured: list[Structured]) -> float:
 
 
 def _norm(row: Array) -> float:
-    squares = float(_sum_of_squares(row))
+    squares = float(sum_of_squares_in_float64(row))
     if _SAFE < squares < math.inf or not row.size:
         return math.sqrt(squares)
     # Zero, not finite, or float64 so large or small that its squares are lost: scaled by the largest element.
@@ -203,23 +202,6 @@ def _norm(row: Array) -> float:
     if not math.isfinite(largest) or largest == 0:
         return largest
     return largest * math.sqrt(float(np.square(row.astype(np.float64) / largest).sum()))
-
-
-@compiled
-def _sum_of_squares(row: Array) -> float:
-    lanes = np.zeros(_LANES)
-    whole = row.size // _LANES * _LANES
-    for i in range(0, whole, _LANES):
-        for lane in range(_LANES):
-            x = np.float64(row[i + lane])
-            lanes[lane] += x * x
-    for i in range(whole, row.size):
-        x = np.float64(row[i])
-        lanes[i - whole] += x * x
-    total = 0.0
-    for lane in range(_LANES):
-        total += lanes[lane]
-    return total
 
 
 @compiled

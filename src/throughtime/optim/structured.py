@@ -6,6 +6,7 @@ parts, and each is added to its parameter as it is made. The article's model, 20
 where whole arrays take W1OLD.
 """
 
+import math
 from abc import ABC, abstractmethod
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ import numpy as np
 from scipy.linalg.blas import dgemm, sgemm
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.rows import add_rows, add_scaled_rows
+from throughtime.machine.rows import add_rows, add_scaled_rows, sum_of_squares_in_float64
 
 
 class Structured(ABC):
@@ -50,8 +51,8 @@ Gradient: TypeAlias = Array | Structured
 class OuterProducts(Structured):
     """left.T @ right, for left (N, V) and right (N, H) of few rows.
 
-    ||left.T right||^2 is the sum of (left left.T) * (right right.T), both of them (N, N). These are made in float64: in
-    float32 their sum could lose all its digits where the outer products cancel.
+    With right.T = Q R, the norm is that of R @ left, (N, V): Q's columns are orthonormal. The Gram matrices of both sides
+    would do, too, but their sum loses digits where the outer products cancel, and in float64 they take twice as long.
     """
 
     def __init__(self, left: Array, right: Array) -> None:
@@ -61,14 +62,13 @@ class OuterProducts(Structured):
 
     @staticmethod
     def pays(rows: int, columns: int) -> bool:
-        """Whether (N, N) matrices cost less than passing through (V, H) a few times."""
+        """Whether products with (N, N) cost less than passing through (V, H) a few times."""
         return rows * rows <= 32 * columns
 
     def norm(self) -> float:
-        left, right = self.left.astype(np.float64), self.right.astype(np.float64)
-        square = float(np.sum((left @ left.T) * (right @ right.T)))
-        # Rounding may leave what should be nothing a little below it.
-        return abs(self.factor) * float(np.sqrt(square if not square < 0 else 0.0))
+        with np.errstate(over="ignore", invalid="ignore"):  # the norm tells
+            triangle = np.linalg.qr(self.right.T, mode="r")
+            return abs(self.factor) * _norm(triangle @ self.left)
 
     def add_to(self, array: Array, scale: float) -> None:
         gemm = sgemm if self.dtype == np.float32 else dgemm
@@ -113,7 +113,7 @@ class SomeRows(Structured):
         self.shape = (rows.shape[1], count) if turned else (count, rows.shape[1])
 
     def norm(self) -> float:
-        return abs(self.factor) * float(np.linalg.norm(self.rows.astype(np.float64)))
+        return abs(self.factor) * _norm(self.rows)
 
     def add_to(self, array: Array, scale: float) -> None:
         table = array.T if self.turned else array
@@ -127,6 +127,10 @@ class SomeRows(Structured):
             self.count,
             self.turned,
         )
+
+
+def _norm(array: Array) -> float:
+    return math.sqrt(sum_of_squares_in_float64(array.reshape(-1)))
 
 
 def add_gradients(total: Gradient, more: Gradient) -> Gradient:
