@@ -1,0 +1,112 @@
+"""Panels: 32 rows of a left operand, or 32 columns of a right one, rounded to bfloat16 and laid out as tiles.
+
+Along k a panel goes in steps of 32, two tiles each (`PANEL` bytes). As words of two neighbours in k, a left tile has one
+line of the operand in each row, a right tile one in each column, so that each is the other turned over. An operand
+whose memory runs along k gives 32 numbers of a line at a time; one whose memory runs across the lines, 16 pairs of them.
+What is beyond the operand's edge becomes 0 and is not read.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from throughtime.machine.amx.tiles import TILE, call, first_lanes, load_lanes, number, pointer
+from throughtime.machine.jit import specialise
+
+STEP = 32  # in k, of one tile
+
+_WORDS = ir.VectorType(ir.IntType(32), 16)
+_HALVES = ir.VectorType(ir.IntType(16), 32)
+_NONE = ir.Constant(ir.VectorType(ir.IntType(1), 16), None)
+
+
+def _shuffle(builder: Any, low: Any, high: Any, order: list[int]) -> Any:
+    return builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order))
+
+
+def _rounded(builder: Any, low: Any, high: Any) -> Any:
+    """32 float32 as bfloat16: to the nearest, ties to even; NaN stays NaN, denormals become 0."""
+    # In the form of 16-bit integers that LLVM had before its own bfloat type, which llvmlite lacks; LLVM still reads it.
+    # Rounding with integer instructions would take a dozen for each vector in place of this one.
+    return call(builder, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", _HALVES, high, low)
+
+
+def _turned(builder: Any, rows: list[Any]) -> list[Any]:
+    """16 x 16 words, transposed by exchanging the off-diagonal blocks of 1, 2, 4 and 8."""
+    for size in (1, 2, 4, 8):
+        lanes = range(16)
+        upper = [j - size + 16 if j & size else j for j in lanes]
+        lower = [j + 16 if j & size else j + size for j in lanes]
+        rows = [
+            _shuffle(builder, rows[i - size], row, lower)
+            if i & size
+            else _shuffle(builder, row, rows[i + size], upper)
+            for i, row in enumerate(rows)
+        ]
+    return rows
+
+
+def _tile_maker(pairs: bool, turned: bool) -> Any:
+    @intrinsic
+    def lay_tile(typing, to, source, stride, rows, columns):  # type: ignore[no-untyped-def]
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            to, source, stride, rows, columns = arguments
+            masks = first_lanes(builder, columns), first_lanes(builder, builder.sub(columns, number(16)))
+
+            def read(row: int, half: int) -> Any:
+                there = builder.icmp_signed("<", number(row), rows)
+                offset = builder.add(builder.mul(stride, number(row)), number(64 * half))
+                return load_lanes(
+                    builder, builder.add(source, offset), builder.select(there, masks[half], _NONE)
+                )
+
+            tile = []
+            for row in range(16):
+                if pairs:
+                    halves = _rounded(builder, read(2 * row, 0), read(2 * row + 1, 0))
+                    order = [lane // 2 + 16 * (lane % 2) for lane in range(32)]
+                    halves = _shuffle(builder, halves, halves, order)
+                else:
+                    halves = _rounded(builder, read(row, 0), read(row, 1))
+                tile.append(builder.bitcast(halves, _WORDS))
+            for row, words in enumerate(_turned(builder, tile) if turned else tile):
+                builder.store(words, pointer(builder, to, 64 * row, _WORDS), align=64)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 5), generate
+
+    return lay_tile
+
+
+# 16 lines of 32 numbers; 32 rows of 16 lines' numbers.
+lay_along, lay_across = _tile_maker(pairs=False, turned=False), _tile_maker(pairs=True, turned=True)
+
+
+def _panel(source: int, stride: int, along: bool, lines: int, first: int, depth: int, to: int) -> None:
+    """Lay out so many lines, the `first` of them in the first tile of each step, from k = 0 to `depth`.
+
+    Parameters
+    ----------
+    source : address of the first line's first number
+    stride : bytes between lines if memory runs `along` k, otherwise between neighbours in k
+    lines, first : at most 32 and 16
+    to : address, a multiple of 64, of one `PANEL` for each step
+    """
+    for k in range(0, depth, STEP):
+        for start, count in ((0, min(first, lines)), (first, lines - first)):
+            if along:
+                lay_along(to, source + start * stride + 4 * k, stride, count, depth - k)
+            else:
+                lay_across(to, source + k * stride + 4 * start, stride, depth - k, count)
+            to += TILE
+
+
+left_panel = specialise(_panel, "left_panel")
+right_panel = specialise(
+    _panel,
+    "right_panel",
+    lay_along=_tile_maker(pairs=False, turned=True),
+    lay_across=_tile_maker(pairs=True, turned=False),
+)
