@@ -41,9 +41,9 @@ def install(monkeypatch):
         monkeypatch.setattr(products, name, getattr(tiles, name))
     monkeypatch.setattr(blocks, "block", tiles.block)
     monkeypatch.setattr(blocks, "copy_row", copy_row)
-    for panel, turned in ((packing.left_panel, False), (packing.right_panel, True)):
-        monkeypatch.setitem(panel.__globals__, "lay_along", lay(pairs=False, turned=turned))
-        monkeypatch.setitem(panel.__globals__, "lay_across", lay(pairs=True, turned=not turned))
+    for side in ("left", "right"):
+        monkeypatch.setattr(packing, f"lay_{side}_along", lay(pairs=False, turned=side == "right"))
+        monkeypatch.setattr(packing, f"lay_{side}_across", lay(pairs=True, turned=side == "left"))
 
 
 def memory(address, stride, rows, columns, dtype):

@@ -1,40 +1,13 @@
-"""Blocks of a product: a left panel times a right one, into at most 32 rows and columns of the result."""
+"""Blocks of a product: a left panel times a right one."""
 
-import numpy as np
-
+from throughtime.machine.amx.sides import SIDE, first_line, upper
 from throughtime.machine.amx.tiles import block, copy_row
-from throughtime.machine.arrays import Array
-from throughtime.machine.jit import equation
+from throughtime.machine.jit import compiled
 
-SIDE = 32  # rows and columns of a block
 CORNER = 4 * SIDE * SIDE  # bytes of a block by itself
 
 
-@equation
-def address(array: Array) -> int:
-    """Of its first number, as a signed integer, which sums with others stay."""
-    return int(np.intp(array.ctypes.data))
-
-
-@equation
-def height(M: int) -> int:
-    """Rows of a block, so that the fewest blocks share M rows out evenly: 50 are 25 + 25, not 32 + 18; at least 2."""
-    return max(2, -(-M // max(1, -(-M // SIDE))))
-
-
-@equation
-def upper_rows(rows: int) -> int:
-    """Rows in the upper two tiles of a block with so many."""
-    return rows - rows // 2
-
-
-@equation
-def first_row(number: int, rows: int, M: int) -> int:
-    """Where a block begins: the last one moves up over its neighbour rather than stand over the edge."""
-    return max(0, min(number * rows, M - rows))
-
-
-@equation
+@compiled
 def multiply_block(
     left: int,
     right: int,
@@ -43,29 +16,32 @@ def multiply_block(
     stride: int,
     M: int,
     N: int,
-    number: int,
+    i: int,
     rows: int,
-    panel: int,
+    j: int,
     add: bool,
     corner: int,
 ) -> None:
-    """One block of out (M, N): the `number`th from above in a panel of columns; tiles configured for `rows`.
+    """Block (i, j) of out (M, N), whose panels have `rows` rows, for which the tiles are configured, and 32 columns.
 
     Parameters
     ----------
-    left, right, out, corner : addresses; a corner's 4 KB stand in for what lies over the edge of `out`
+    left, right, out, corner : addresses; the 4 KB of `corner` stand in where a block reaches over an edge of `out`
     stride : bytes between rows of `out`
     add : whether the sums begin with what is there
     """
-    first, columns = first_row(number, rows, M), min(SIDE, N - panel * SIDE)
-    fresh, last = number * rows - first, min(rows, M)  # its neighbour has done the rows before `fresh`
-    place = out + first * stride + 4 * SIDE * panel
-    inside = columns == SIDE and last == rows and not (add and fresh)
+    row, column = first_line(i, rows, M), first_line(j, SIDE, N)
+    last_row, last_column = min(rows, M), min(SIDE, N)
+    # What the panels before have done already.
+    done_rows, done_columns = i * rows - row, j * SIDE - column
+    place = out + row * stride + 4 * column
+    inside = last_row == rows and last_column == SIDE and not (add and done_rows + done_columns)
     to, step = (place, stride) if inside else (corner, 4 * SIDE)
     if add and not inside:
-        for row in range(fresh, last):
-            copy_row(to + row * step, place + row * stride, columns)
-    block(to, to + upper_rows(rows) * step, step, left, right, steps, add)
+        for r in range(done_rows, last_row):
+            copy_row(to + r * step, place + r * stride, last_column)
+    block(to, to + upper(rows) * step, step, left, right, steps, add)
     if not inside:
-        for row in range(fresh, last):
-            copy_row(place + row * stride, to + row * step, columns)
+        for r in range(done_rows, last_row):
+            offset = 4 * done_columns
+            copy_row(place + r * stride + offset, to + r * step + offset, last_column - done_columns)

@@ -12,8 +12,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from throughtime.machine.amx.sides import first_line, upper
 from throughtime.machine.amx.tiles import TILE, call, first_lanes, load_lanes, number, pointer
-from throughtime.machine.jit import specialise
+from throughtime.machine.jit import compiled
 
 STEP = 32  # in k, of one tile
 
@@ -80,33 +81,52 @@ def _tile_maker(pairs: bool, turned: bool) -> Any:
     return lay_tile
 
 
-# 16 lines of 32 numbers; 32 rows of 16 lines' numbers.
-lay_along, lay_across = _tile_maker(pairs=False, turned=False), _tile_maker(pairs=True, turned=True)
+# 16 lines of 32 numbers, or 32 rows of 16 lines' numbers.
+lay_left_along, lay_left_across = _tile_maker(pairs=False, turned=False), _tile_maker(pairs=True, turned=True)
+lay_right_along, lay_right_across = (
+    _tile_maker(pairs=False, turned=True),
+    _tile_maker(pairs=True, turned=False),
+)
 
 
-def _panel(source: int, stride: int, along: bool, lines: int, first: int, depth: int, to: int) -> None:
-    """Lay out so many lines, the `first` of them in the first tile of each step, from k = 0 to `depth`.
+@compiled
+def lay_panels(
+    to: int,
+    first: int,
+    last: int,
+    right: bool,
+    source: int,
+    stride: int,
+    along: bool,
+    lines: int,
+    side: int,
+    depth: int,
+) -> None:
+    """Lay out panels `first` to `last` of an operand, one after the other, from k = 0 to `depth`.
+
+    One kernel for both operands and both directions, as each kernel is optimised once more in all that call it.
 
     Parameters
     ----------
+    to : address, a multiple of 64
+    right : whether the lines are columns of the right operand rather than rows of the left one
     source : address of the first line's first number
     stride : bytes between lines if memory runs `along` k, otherwise between neighbours in k
-    lines, first : at most 32 and 16
-    to : address, a multiple of 64, of one `PANEL` for each step
+    lines, side : of the whole operand, and of a panel
     """
-    for k in range(0, depth, STEP):
-        for start, count in ((0, min(first, lines)), (first, lines - first)):
-            if along:
-                lay_along(to, source + start * stride + 4 * k, stride, count, depth - k)
-            else:
-                lay_across(to, source + k * stride + 4 * start, stride, depth - k, count)
-            to += TILE
-
-
-left_panel = specialise(_panel, "left_panel")
-right_panel = specialise(
-    _panel,
-    "right_panel",
-    lay_along=_tile_maker(pairs=False, turned=True),
-    lay_across=_tile_maker(pairs=True, turned=False),
-)
+    next_line, next_k = (stride, 4) if along else (4, stride)
+    half = upper(side)
+    for panel in range(first, last):
+        start, there = source + first_line(panel, side, lines) * next_line, min(side, lines)
+        for k in range(0, depth, STEP):
+            for line, count in ((0, min(half, there)), (half, there - half)):
+                place = start + line * next_line + k * next_k
+                if right and along:
+                    lay_right_along(to, place, stride, count, depth - k)
+                elif right:
+                    lay_right_across(to, place, stride, depth - k, count)
+                elif along:
+                    lay_left_along(to, place, stride, count, depth - k)
+                else:
+                    lay_left_across(to, place, stride, depth - k, count)
+                to += TILE

@@ -4,23 +4,16 @@ import threading
 
 import numpy as np
 
-from throughtime.machine.amx.blocks import (
-    CORNER,
-    SIDE,
-    address,
-    first_row,
-    height,
-    multiply_block,
-    upper_rows,
-)
-from throughtime.machine.amx.packing import STEP, left_panel, right_panel
+from throughtime.machine.amx.blocks import CORNER, multiply_block
+from throughtime.machine.amx.packing import STEP, lay_panels
+from throughtime.machine.amx.sides import SIDE, even_side, panels_of, upper
 from throughtime.machine.amx.tiles import PANEL, configure, release
 from throughtime.machine.arrays import Array
-from throughtime.machine.jit import compiled
+from throughtime.machine.jit import compiled, equation
 
-# What is laid out at a time. A panel of this depth fits the first cache (44 of 48 KB), and as many of them as make up
-# `RESIDENT` rows the second (1.4 of 2 MB).
-DEPTH, RESIDENT = 704, 1024
+# What is laid out at a time. A panel of this depth fits the first cache (44 of 48 KB), and `RESIDENT` of them
+# the second (1.4 of 2 MB).
+DEPTH, RESIDENT = 704, 32
 _LINE = 64  # bytes: a row of a tile is one cache line if it is aligned, otherwise two
 
 
@@ -40,14 +33,11 @@ def multiply(a: Array, b: Array, out: Array) -> Array:
         The shapes do not go together, a type is not float32, or the rows of `out` are not contiguous.
     """
     _check(a, b, out)
-    if not a.shape[1]:
-        out[...] = 0
-    elif out.size:
-        (a, a_stride, along_a), (b, b_stride, across_b) = _laid(a), _laid(b)
-        (M, N), K, scratch = out.shape, a.shape[1], _scratch()
-        left, right = (a.ctypes.data, a_stride, along_a), (b.ctypes.data, b_stride, not across_b)
-        room = scratch.ctypes.data, DEPTH, RESIDENT
-        _multiply(*left, *right, out.ctypes.data, out.strides[0], M, K, N, *room)
+    if out.size:
+        (a, a_stride, a_along), (b, b_stride, b_across) = _laid(a), _laid(b)
+        left, right = (a.ctypes.data, a_stride, a_along), (b.ctypes.data, b_stride, not b_across)
+        sizes = out.shape[0], a.shape[1], out.shape[1]
+        _multiply(*left, *right, False, out.ctypes.data, out.strides[0], *sizes, _scratch(), DEPTH, RESIDENT)
     return out
 
 
@@ -60,11 +50,11 @@ def pack(w: Array) -> Array:
         32 columns a panel, 32 rows a step.
     """
     K, N = w.shape
-    panels, steps = -(-N // SIDE), -(-K // STEP)
+    panels, steps = panels_of(N), -(-K // STEP)
     packed = _aligned(panels * steps * PANEL // 2).reshape(panels, steps, 2, 16, STEP)
     if packed.size:
         w, stride, across = _laid(w)
-        _pack(w.ctypes.data, stride, not across, K, N, packed.ctypes.data)
+        lay_panels(packed.ctypes.data, 0, panels, True, w.ctypes.data, stride, not across, N, SIDE, K)
     return packed
 
 
@@ -78,55 +68,28 @@ def product(a: Array, w: Array, out: Array) -> None:
     w : what `pack` made of (K, N)
     out : (M, N) of float32, contiguous in its rows
     """
-    blocks = -(-a.shape[0] // SIDE)
-    # A sweep's threads share w, so the rounded rows have their place apart; asking for it takes 0.1 us.
-    scratch = np.empty(CORNER + blocks * w.shape[1] * PANEL + _LINE, np.uint8)
-    _product(a, w, out, scratch)
-
-
-@compiled
-def _product(a: Array, w: Array, out: Array, scratch: Array) -> None:
-    """A function by itself, as arrays whose addresses are taken must outlive their use: arguments do."""
-    (M, K), N, rows = a.shape, out.shape[1], height(a.shape[0])
-    blocks, size = -(-M // rows), w.shape[1] * PANEL
-    corner = -(-address(scratch) // _LINE) * _LINE
-    left, right = corner + CORNER, address(w)
-    for i in range(blocks):
-        lines = address(a) + first_row(i, rows, M) * a.strides[0]
-        left_panel(lines, a.strides[0], True, min(rows, M), upper_rows(rows), K, left + i * size)
-    configure(upper_rows(rows), rows // 2)
-    place, stride, steps = address(out), out.strides[0], w.shape[1]
-    for p in range(w.shape[0]):
-        for i in range(blocks):
-            operands = left + i * size, right + p * size, steps
-            multiply_block(*operands, place, stride, M, N, i, rows, p, False, corner)
-    release()
-
-
-@compiled
-def _pack(w: int, stride: int, along: bool, K: int, N: int, to: int) -> None:
-    for p in range(-(-N // SIDE)):
-        lay_columns(p, N, w, stride, along, 0, K, to)
-        to += -(-K // STEP) * PANEL
-
-
-@compiled
-def lay_columns(p: int, N: int, b: int, stride: int, along: bool, k: int, depth: int, to: int) -> None:
-    """Lay out the right operand's panel p, from k."""
-    across, down = (stride, 4) if along else (4, stride)
-    right_panel(
-        b + SIDE * p * across + k * down, stride, along, min(SIDE, N - SIDE * p), SIDE // 2, depth, to
+    (M, K), blocks, steps = a.shape, panels_of(a.shape[0]), w.shape[1]
+    # A sweep's threads share w, so the rounded rows have their place apart. To ask for it takes 0.1 us.
+    scratch = np.empty((CORNER + blocks * steps * PANEL + _LINE) // 2, np.uint16)
+    left, right = (address(a), a.strides[0], True), (address(w), 0, False)
+    sizes = M, K, out.shape[1]
+    _multiply(
+        *left,
+        *right,
+        True,
+        address(out),
+        out.strides[0],
+        *sizes,
+        scratch,
+        max(1, steps) * STEP,
+        max(1, blocks),
     )
 
 
-@compiled
-def lay_rows(
-    i: int, rows: int, M: int, a: int, stride: int, along: bool, k: int, depth: int, to: int
-) -> None:
-    """Lay out the left operand's rows for block i, from k."""
-    down, across = (stride, 4) if along else (4, stride)
-    lines = a + first_row(i, rows, M) * down + k * across
-    left_panel(lines, stride, along, min(rows, M), upper_rows(rows), depth, to)
+@equation
+def address(array: Array) -> int:
+    """Of its first number, as a signed integer, which sums with others stay."""
+    return int(np.intp(array.ctypes.data))
 
 
 @compiled
@@ -137,12 +100,13 @@ def _multiply(
     b: int,
     b_stride: int,
     b_along: bool,
+    packed: bool,
     out: int,
     stride: int,
     M: int,
     K: int,
     N: int,
-    scratch: int,
+    scratch: Array,
     most: int,
     resident: int,
 ) -> None:
@@ -150,37 +114,38 @@ def _multiply(
 
     Parameters
     ----------
-    a, b, out, scratch : addresses; those of panels are multiples of 64
+    a, b, out : addresses
     a_along, b_along : whether memory runs along k
+    packed : whether b is panels already
+    scratch : an array, and not its address, so that it lives until this returns
     most : the depth of a pass, a multiple of 32
-    resident : rows or columns that stay, a multiple of 32
+    resident : panels that stay laid out
     """
-    few_rows, rows = M <= N, height(M)
-    blocks, panels = -(-M // rows), -(-N // SIDE)
+    rows, blocks, panels = even_side(M), panels_of(M), panels_of(N)
+    few_rows = packed or M <= N
     staying, passing = (blocks, panels) if few_rows else (panels, blocks)
-    corner, guest = scratch, scratch + CORNER
-    host = guest + most // STEP * PANEL
-    configure(upper_rows(rows), rows // 2)
-    for k in range(0, K, most):
+    corner = -(-address(scratch) // _LINE) * _LINE
+    host = corner + CORNER
+    guest = b if packed else host + resident * (most // STEP) * PANEL
+    a_next, b_next = 4 if a_along else a_stride, 4 if b_along else b_stride
+    configure(upper(rows), rows // 2)
+    for k in range(0, max(1, K), most):
         depth = min(most, K - k)
+        left = False, a + k * a_next, a_stride, a_along, M, rows, depth
+        right = True, b + k * b_next, b_stride, b_along, N, SIDE, depth
+        stays, passes = (left, right) if few_rows else (right, left)
         steps = -(-depth // STEP)
-        for first in range(0, staying, resident // SIDE):
-            last = min(staying, first + resident // SIDE)
-            for s in range(first, last):
-                to = host + (s - first) * steps * PANEL
-                if few_rows:
-                    lay_rows(s, rows, M, a, a_stride, a_along, k, depth, to)
-                else:
-                    lay_columns(s, N, b, b_stride, b_along, k, depth, to)
+        for first in range(0, staying, resident):
+            last = min(staying, first + resident)
+            lay_panels(host, first, last, *stays)
             for p in range(passing):
-                if few_rows:
-                    lay_columns(p, N, b, b_stride, b_along, k, depth, guest)
-                else:
-                    lay_rows(p, rows, M, a, a_stride, a_along, k, depth, guest)
+                visitor = guest + p * steps * PANEL if packed else guest
+                if not packed:
+                    lay_panels(visitor, p, p + 1, *passes)
                 for s in range(first, last):
-                    to = host + (s - first) * steps * PANEL
-                    left, right, i, j = (to, guest, s, p) if few_rows else (guest, to, p, s)
-                    multiply_block(left, right, steps, out, stride, M, N, i, rows, j, k > 0, corner)
+                    kept = host + (s - first) * steps * PANEL
+                    x, y, i, j = (kept, visitor, s, p) if few_rows else (visitor, kept, p, s)
+                    multiply_block(x, y, steps, out, stride, M, N, i, rows, j, k > 0, corner)
     release()
 
 
@@ -190,7 +155,7 @@ _local = threading.local()
 def _scratch() -> Array:
     """The thread's place for what is laid out, 1.5 MB, kept: new pages would cost more than most products."""
     if not hasattr(_local, "scratch"):
-        _local.scratch = _aligned((CORNER + (SIDE + RESIDENT) * DEPTH * 2) // 2)
+        _local.scratch = np.empty((CORNER + (1 + RESIDENT) * SIDE * DEPTH * 2 + _LINE) // 2, np.uint16)
     scratch: Array = _local.scratch
     return scratch
 
@@ -208,7 +173,8 @@ def _laid(x: Array) -> tuple[Array, int, bool]:
         return x, x.strides[0], True
     if x.strides[0] == x.itemsize:
         return x, x.strides[1], False
-    return _laid(np.ascontiguousarray(x))
+    x = np.ascontiguousarray(x)
+    return x, x.strides[0], True
 
 
 def _check(a: Array, b: Array, out: Array) -> None:
