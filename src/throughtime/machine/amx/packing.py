@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from throughtime.machine.amx.sides import first_line, upper
-from throughtime.machine.amx.tiles import TILE, call, first_lanes, load_lanes, number, pointer
+from throughtime.machine.amx.tiles import PANEL, TILE, call, first_lanes, load_lanes, number, pointer
 from throughtime.machine.jit import compiled
 
 STEP = 32  # in k, of one tile
@@ -115,18 +115,20 @@ def lay_panels(
     lines, side : of the whole operand, and of a panel
     """
     next_line, next_k = (stride, 4) if along else (4, stride)
-    half = upper(side)
-    for panel in range(first, last):
-        start, there = source + first_line(panel, side, lines) * next_line, min(side, lines)
-        for k in range(0, depth, STEP):
-            for line, count in ((0, min(half, there)), (half, there - half)):
-                place = start + line * next_line + k * next_k
-                if right and along:
-                    lay_right_along(to, place, stride, count, depth - k)
-                elif right:
-                    lay_right_across(to, place, stride, depth - k, count)
-                elif along:
-                    lay_left_along(to, place, stride, count, depth - k)
-                else:
-                    lay_left_across(to, place, stride, depth - k, count)
-                to += TILE
+    half, there = upper(side), min(side, lines)
+    panels, steps = last - first, -(-depth // STEP)
+    for n in range(panels * steps):
+        # In memory's own order: a row that runs across the lines has a little for each panel.
+        panel, step = (n // steps, n % steps) if along else (n % panels, n // panels)
+        start = source + first_line(first + panel, side, lines) * next_line + STEP * step * next_k
+        left_over = depth - STEP * step
+        for tile, line, count in ((0, 0, min(half, there)), (1, half, there - half)):
+            place, target = start + line * next_line, to + (panel * steps + step) * PANEL + tile * TILE
+            if right and along:
+                lay_right_along(target, place, stride, count, left_over)
+            elif right:
+                lay_right_across(target, place, stride, left_over, count)
+            elif along:
+                lay_left_along(target, place, stride, count, left_over)
+            else:
+                lay_left_across(target, place, stride, left_over, count)
