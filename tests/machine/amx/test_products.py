@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.machine.amx.rounding import assert_is_product
 
+from throughtime.errors import DtypeError, ShapeError
 from throughtime.machine.amx import products
 from throughtime.machine.amx.products import multiply, pack, product
 from throughtime.machine.jit import COMPILING
@@ -143,11 +144,13 @@ def test_operands_are_rounded_to_the_nearest_and_ties_to_even():
 
 def test_what_does_not_fit_is_refused():
     a, b, out = np.ones((2, 3), np.float32), np.ones((3, 4), np.float32), np.ones((2, 4), np.float32)
-    with pytest.raises(ValueError, match=r"shapes \(2, 3\), \(4, 3\)"):
+    with pytest.raises(ShapeError, match=r"shapes \(2, 3\), \(4, 3\)"):
         multiply(a, b.T, out)
-    with pytest.raises(ValueError, match="float64"):
+    with pytest.raises(ShapeError, match=r"and \(2, 5\)"):
+        multiply(a, b, np.ones((2, 5), np.float32))
+    with pytest.raises(DtypeError, match="float64"):
         multiply(a.astype(float), b, out)
-    with pytest.raises(ValueError, match="strides"):
+    with pytest.raises(ShapeError, match="strides"):
         multiply(a, b, np.ones((4, 2), np.float32).T)
 
 

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 
+from throughtime.errors import DtypeError, ShapeError
 from throughtime.machine.amx.blocks import CORNER, multiply_block
 from throughtime.machine.amx.packing import STEP, lay_panels
 from throughtime.machine.amx.sides import SIDE, even_side, panels_of, upper
@@ -17,6 +18,7 @@ DEPTH, RESIDENT = 704, 32
 # Panels that pass by together, so that memory is gone through in longer stretches: where rows of `out` are long, each
 # 128 bytes would be on a page of their own (18 -> 7 ms for (700, 10000, 200)).
 GROUP = 4
+_FLOAT32 = np.dtype(np.float32)
 _LINE = 64  # bytes: a row of a tile is one cache line if it is aligned, otherwise two
 
 
@@ -32,8 +34,10 @@ def multiply(a: Array, b: Array, out: Array) -> Array:
 
     Raises
     ------
-    ValueError
-        The shapes do not go together, a type is not float32, or the rows of `out` are not contiguous.
+    ShapeError
+        The shapes do not go together, or the rows of `out` are not contiguous.
+    DtypeError
+        One of them is not float32.
     """
     _check(a, b, out)
     if out.size:
@@ -190,12 +194,12 @@ def _laid(x: Array) -> tuple[Array, int, bool]:
 def _check(a: Array, b: Array, out: Array) -> None:
     # The kernels see addresses only: what does not fit would be read and written all the same.
     if (a.shape[0], b.shape[1]) != out.shape or a.shape[1] != b.shape[0]:
-        raise ValueError(
+        raise ShapeError(
             f"a, b and out have shapes {a.shape}, {b.shape} and {out.shape}; expected (M, K), (K, N) and (M, N)."
         )
-    if not all(x.dtype == np.float32 for x in (a, b, out)):
-        raise ValueError(f"a, b and out are {a.dtype}, {b.dtype} and {out.dtype}; expected float32.")
+    if not a.dtype == b.dtype == out.dtype == _FLOAT32:
+        raise DtypeError(f"a, b and out are {a.dtype}, {b.dtype} and {out.dtype}; expected float32.")
     if out.size and out.shape[1] > 1 and out.strides[1] != out.itemsize:
-        raise ValueError(
-            f"out has strides {out.strides}; expected its rows contiguous. Pass an array in C order."
+        raise ShapeError(
+            f"out has strides {out.strides}; expected contiguous rows. Pass an array in C order."
         )
