@@ -157,7 +157,8 @@ def test_what_does_not_fit_is_refused():
 @needs_compiler
 def test_threads_do_not_meet():
     rng = np.random.default_rng(0)
-    shapes = [(50, 64, 128), (7, 300, 33), (200, 90, 20), (16, 40, 300)]
+    # Large enough that threads spend their time in the kernels, side by side.
+    shapes = [(300, 640, 128), (70, 900, 330), (900, 390, 200), (160, 400, 800)]
     tasks = [(operand(rng, M, K).copy(), operand(rng, K, N)) for M, K, N in shapes]
     alone = [multiply(a, b, np.empty((len(a), b.shape[1]), np.float32)) for a, b in tasks]
     packed = [pack(b) for _, b in tasks]  # shared, as a sweep's threads share it
@@ -165,7 +166,7 @@ def test_threads_do_not_meet():
 
     def work(shift):
         start.wait()
-        for turn in range(300):
+        for turn in range(200):
             n = (turn + shift) % 4
             (a, b), out = tasks[n], np.empty_like(alone[n])
             multiply(a, b, out) if turn % 2 else product(a, packed[n], out)
