@@ -128,7 +128,20 @@ def test_train_hands_every_option_on(cli, corpus, tmp_path):
             "--out",
             "run",
         ),
-        *("--patience", 9, "--average", 2, "--omega", 0.5, "--threads", 2, "--on-incident", "skip"),
+        *(
+            "--patience",
+            9,
+            "--average",
+            2,
+            "--omega",
+            0.5,
+            "--threads",
+            2,
+            "--precision",
+            "bf16",
+            "--on-incident",
+            "skip",
+        ),
         *("--checkpoint-every", 2, "--keep-checkpoints", 1, "--flow-every", 3),
     ]
     assert cli("train", corpus, *options).code == 0
@@ -140,7 +153,7 @@ def test_train_hands_every_option_on(cli, corpus, tmp_path):
     assert config["training"] == {
         "by": "sentence", "batch_size": 3, "seq_len": None, "truncation": "chunk:4", "reduction": "sum",
         "optimizer": {"name": "rmsprop", "lr": 0.001, "alpha": 0.99, "eps": 1e-8},
-        "schedule": "warmup:5,cosine:0.1", "clip": {"name": "value", "value": 0.5}, "omega": 0.5, "threads": 2,
+        "schedule": "warmup:5,cosine:0.1", "clip": {"name": "value", "value": 0.5}, "omega": 0.5, "threads": 2, "precision": "bf16",
         "epochs": 2, "max_steps": 4, "val_fraction": 0.25, "eval_every": 3, "seed": 7, "patience": 9, "average": 2,
         "on_incident": "skip", "checkpoint_every": 2, "keep_checkpoints": 1,
         "flow_every": 3,

@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "keep_checkpoints": 3,
     "on_incident": "stop",
     "threads": 1,
+    "precision": "full",
 }
 
 
@@ -95,6 +96,8 @@ def test_plan_records_every_setting():
         "keep_checkpoints": 3,
         "on_incident": "stop",
         "threads": 1,
+        "precision": "full",
+        "precision": "full",
     }
 
 

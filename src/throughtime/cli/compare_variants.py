@@ -25,7 +25,7 @@ Own: TypeAlias = dict[str, Any]
 OWN = frozenset({
     "cell", "nonlinearity", "hidden_size", "num_layers", "input_", "embedding_size", "tied", "dropout", "init",
     "seq_len", "truncation", "reduction", "omega", "clip_norm", "clip_value",
-    "optimizer", "lr", "momentum", "weight_decay", "schedule", "average", "on_incident",
+    "optimizer", "lr", "momentum", "weight_decay", "schedule", "average", "on_incident", "precision",
 })  # fmt: skip
 _SEQ_LEN = 50  # where neither --seq-len nor --truncation says otherwise
 _WINDOWS = (1, 5, 20)

@@ -109,6 +109,10 @@ class TrainOptions:
         _gradient("Hold each entry of a gradient within +- this.", default="off", callback=POSITIVE),
     ] = None
     threads: Annotated[int, _gradient("Share a batch out among so many threads.", callback=whole(1))] = 1
+    precision: Annotated[
+        Literal["full", "bf16"],
+        _gradient("Round the operands of products to bfloat16: faster on processors with AMX."),
+    ] = "full"
 
     optimizer: Annotated[
         Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"], _update("The rule of an update.")

@@ -47,6 +47,7 @@ def fit_settings(options: TrainOptions) -> dict[str, Any]:
         "keep_checkpoints": options.keep_checkpoints,
         "on_incident": options.on_incident,
         "threads": options.threads,
+        "precision": options.precision,
     }
 
 

@@ -16,7 +16,7 @@ from throughtime.machine.processor import float32_lanes
 from throughtime.machine.streams import wide
 from throughtime.machine.tiles import WIDTH, lay_out, lay_out_turned, multiply_panels, panels
 
-_WORTH_A_LAYOUT = 8  # steps
+WORTH_A_LAYOUT = 8  # steps
 # Rows of the second operand: with fewer the library makes outer products at 1 GFLOP/s (a GRU over one channel of audio,
 # its inputs' projections 1.21 -> 0.31 ms, the readout's way back 0.80 -> 0.04 ms).
 _SHALLOW = 5
@@ -53,6 +53,9 @@ class Products(Protocol):
 
     def recurrence(self, steps: int, dtype: Any) -> Recurrence:
         """The product of a sweep over so many steps."""
+
+    def of_rows(self) -> Recurrence:
+        """The product of a lag-parallel sweep, which has as many rows as there are origins."""
 
 
 @compiled
@@ -134,9 +137,12 @@ class Full:
         return np.matmul(a, b, out=out)
 
     def recurrence(self, steps: int, dtype: Any) -> Recurrence:
-        if steps < _WORTH_A_LAYOUT:
+        if steps < WORTH_A_LAYOUT:
             return AS_IT_LIES
         return PANELS if dtype == np.float32 and float32_lanes() else PLAIN
+
+    def of_rows(self) -> Recurrence:
+        return PLAIN  # as fast as any, with so many
 
 
 def _fits(a: Array, out: Array) -> bool:

@@ -1,11 +1,13 @@
 """Gradients of a model by backpropagation through time, and the check of them by central differences."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from throughtime.errors import ArgumentError, GradientError
 from throughtime.machine.arrays import Array
+from throughtime.machine.precision import NO_BF16, has_bf16, products_of
 from throughtime.machine.workspace import Workspace
 from throughtime.networks.layer import State
 from throughtime.networks.network import BPTT, Network
@@ -26,6 +28,7 @@ def bptt(
     carry: int | None = None,
     threads: int = 1,
     omega: float = 0.0,
+    precision: str = "full",
 ) -> BPTT:
     """Loss and gradients of one call over T steps.
 
@@ -53,6 +56,9 @@ def bptt(
     omega : float
         Weight of the penalty that keeps the gradient's norm from step to step (`throughtime.networks.omega`); 0 for
         none. For the plain RNN and what is like it (`Cell.direct` is False), and not with Window.
+    precision : "full" or "bf16"
+        "bf16" rounds the operands of products to bfloat16 and sums in float32, for a float32 model on a processor with
+        AMX (Linux); elsewhere a warning says once that products are in float32.
 
     Returns
     -------
@@ -73,11 +79,14 @@ def bptt(
     >>> r.grads["rnn.weight_hh_l0"].shape
     (8, 8)
     """
+    products = products_of(precision, model.dtype)
+    if precision == "bf16" and not has_bf16():
+        warnings.warn(NO_BF16, stacklevel=2)
     return model.bptt(
         inputs,
         targets,
         truncation=require_truncation(truncation),
-        workspace=Workspace(),
+        workspace=Workspace(products),
         state=state,
         reduction=reduction,
         reset=reset,

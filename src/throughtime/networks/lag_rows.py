@@ -5,7 +5,6 @@ from typing import Protocol
 import numpy as np
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.products import PLAIN
 from throughtime.machine.workspace import Workspace
 from throughtime.networks.deltas import Deltas
 from throughtime.networks.trace import Trace
@@ -62,9 +61,9 @@ class LagRows:
                     np.zeros_like(layer.unit),
                 )
             )
-        # As many rows as there are origins: the library's product is as fast as any.
+        self._recurrence = workspace.products.of_rows()
         self._weights = [
-            PLAIN.backward(params[f"weight_hh_l{k}"], workspace) for k in range(len(trace.layers))
+            self._recurrence.backward(params[f"weight_hh_l{k}"], workspace) for k in range(len(trace.layers))
         ]
 
     def first(self, back: int) -> int:
@@ -84,7 +83,7 @@ class LagRows:
         first, trace = self.first(back), self.trace
         if first == len(self.steps):  # all have come to the initial state
             return
-        sweep = for_cell(lag, trace.cell, sums is not None)
+        sweep = for_cell(lag, trace.cell, sums is not None, recurrence=self._recurrence)
         for k in reversed(range(len(trace.layers))):
             moving = self.deltas[k]
             summed = moving if sums is None else sums[k]

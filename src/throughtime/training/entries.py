@@ -47,6 +47,7 @@ _TRAINING: dict[str, _Types] = {
     "keep_checkpoints": (int,),
     "on_incident": (str,),
     "threads": (int,),
+    "precision": (str,),
 }
 _CORPUS: dict[str, _Types] = {
     "name": (str,),

@@ -10,6 +10,7 @@ import throughtime
 from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.errors import ArgumentError, DivergedError
+from throughtime.machine.precision import require_precision
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.omega import check_omega
 from throughtime.optim import Clip, Optimizer, Schedule
@@ -56,6 +57,7 @@ def fit(
     keep_checkpoints: int = 3,
     on_incident: Action = "stop",
     threads: int = 1,
+    precision: str = "full",
     callbacks: Listener | Iterable[Listener] = (),
 ) -> Run:
     """Train a language model on a text.
@@ -130,6 +132,10 @@ def fit(
         good checkpoint with half the learning rate, five times at most. Where there is clipping a jump is only recorded.
     threads : int
         Into how many parts a batch is split, one a thread. The same bits are promised for the same number.
+    precision : "full" or "bf16"
+        "bf16" rounds the operands of products to bfloat16, two to four times as fast on a processor with AMX (Linux);
+        weights, states and gradients stay in float32, and so do evaluations and probes. Elsewhere products are in float32,
+        and a `Noticed` event says so.
     callbacks : callable, or several
         Called with each event of `throughtime.training.events`. From `Started` on, one may raise
         `throughtime.StopTraining`: training then ends after the update under way.
@@ -181,12 +187,14 @@ def fit(
         keep_checkpoints=keep_checkpoints,
         on_incident=on_incident,
         threads=threads,
+        precision=precision,
     )
     if not isinstance(model, LanguageModel):
         raise ArgumentError(
             f"a {type(model).__name__} found; expected a LanguageModel. Train other models with bptt and an optimizer."
         )
     check_omega(plan.omega, model.layers.cell, plan.within_update)
+    require_precision(plan.precision, model.dtype)
     require_tokenizer(model, tokenizer)
     path = None if out is None else Path(out)
     _require_directory(path, resume, on_incident)

@@ -12,6 +12,7 @@ from throughtime.errors import Interrupted, StopTraining
 from throughtime.flow.profile import GradientFlow
 from throughtime.machine.arrays import Array
 from throughtime.machine.conditions import computing
+from throughtime.machine.precision import NO_BF16, has_bf16, products_of
 from throughtime.machine.workspace import Workspace
 from throughtime.networks.omega import decayed
 from throughtime.optim import ClipResult, global_norm
@@ -60,7 +61,9 @@ class Training:
 
     def __init__(self, run: RunState, material: Material, tell: Listener, resume: bool) -> None:
         self.run, self.material, self._tell = run, material, tell
-        self.workspace = Workspace()
+        self.workspace = Workspace(products_of(run.plan.precision, run.model.dtype))
+        # Losses by which weights are chosen are not rounded.
+        self.scoring = Workspace() if run.plan.precision == "bf16" else self.workspace
         self.signals = Signals()
         self.asked: str | None = None  # why a callback has ended training
         self.checkpoints = Safekeeping(run, self.emit)
@@ -80,6 +83,8 @@ class Training:
         """Train to the end; whatever ends it, the model is left with the weights that were kept."""
         run = self.run
         self.emit(introduction(run, self.material, self.resumed_step))
+        if run.plan.precision == "bf16" and not has_bf16():
+            self.emit(Noticed(NO_BF16))
         try:
             # What overflows is found where it matters, and reported once.
             with listening() as self.signals, computing(), np.errstate(over="ignore", invalid="ignore"):
@@ -268,7 +273,7 @@ class Training:
         run, course = self.run, self.run.course
         start = time.perf_counter()
         with run.averaged_weights():
-            found = val.score(run.model, self.workspace, self.signals.obey, run.plan.threads)
+            found = val.score(run.model, self.scoring, self.signals.obey, run.plan.threads)
         self.response.to_evaluation(absurd_loss(found.loss, run.model.vocab_size, "the validation loss"))
         best = run.kept.is_beaten_by(found)
         if best:

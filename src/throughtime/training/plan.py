@@ -8,6 +8,7 @@ import numpy as np
 
 from throughtime.errors import ArgumentError
 from throughtime.initial import generator
+from throughtime.machine.precision import require_precision
 from throughtime.networks.validation import require_count
 from throughtime.optim import Adam, Clip, Constant, Optimizer, Schedule
 from throughtime.training.evaluate import By, require_by
@@ -64,6 +65,7 @@ class Plan:
     keep_checkpoints: int
     on_incident: Action
     threads: int
+    precision: str
 
     @classmethod
     def of(
@@ -111,6 +113,7 @@ class Plan:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer):
             raise ArgumentError(f"seed {self.seed!r} found; expected an int of at least 0. Pass seed=0.")
         generator(self.seed)
+        require_precision(self.precision)
         for name in ("batch_size", "keep_checkpoints", "threads"):
             require_count(name, getattr(self, name))
         for name in ("epochs", "max_steps", "eval_every", "checkpoint_every", "patience", "average"):
