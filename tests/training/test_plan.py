@@ -97,7 +97,6 @@ def test_plan_records_every_setting():
         "on_incident": "stop",
         "threads": 1,
         "precision": "full",
-        "precision": "full",
     }
 
 

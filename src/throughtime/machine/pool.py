@@ -33,6 +33,8 @@ def side_by_side(work: Callable[[int], R], count: int) -> list[R]:
     # The caller holds BLAS from before the first until after the last: where one thread lowers OpenBLAS's number and
     # another one gives it back, it stays at the lower one for good.
     with computing():
+        if count == 1:
+            return [work(0)]
         others = [_pool(count - 1).submit(copy_context().run, _flushing, work, n) for n in range(1, count)]
         try:
             first = work(0)

@@ -37,7 +37,7 @@ def differentiate_readout(
     weight = params[WEIGHT]
     seen = y if rows is None else y[rows]
     dweight: Gradient
-    if structured and OuterProducts.pays(len(seen), weight.shape[1]):
+    if structured and OuterProducts.pays(len(seen), weight.shape):
         dweight = OuterProducts(doutputs, seen)
     else:
         dweight = workspace.multiply(

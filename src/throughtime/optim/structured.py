@@ -45,6 +45,8 @@ class Structured(ABC):
         return array
 
 
+_LARGE = 1 << 17  # numbers: smaller arrays stay in cache, and the triangle alone takes 40 us
+
 Gradient: TypeAlias = Array | Structured
 
 
@@ -61,9 +63,10 @@ class OuterProducts(Structured):
         self.shape, self.dtype = (left.shape[1], right.shape[1]), left.dtype
 
     @staticmethod
-    def pays(rows: int, columns: int) -> bool:
+    def pays(rows: int, shape: tuple[int, ...]) -> bool:
         """Whether products with (N, N) cost less than passing through (V, H) a few times."""
-        return rows * rows <= 32 * columns
+        height, width = shape
+        return rows * rows <= 32 * width and height * width >= _LARGE
 
     def norm(self) -> float:
         with np.errstate(over="ignore", invalid="ignore"):  # the norm tells
