@@ -49,9 +49,7 @@ def main() -> None:
     """Print the table, and write all of it as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     names = [*ROWS, *SECTIONS]
-    parser.add_argument(
-        "names", nargs="*", choices=[*names, []], default=names, metavar="NAME", help=", ".join(names)
-    )
+    parser.add_argument("names", nargs="*", choices=[*names, []], metavar="NAME", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="how long each peer is timed in a round")
     parser.add_argument("--out", type=Path, default=Path("bench.json"), help="where the JSON goes")
@@ -61,13 +59,12 @@ def main() -> None:
     parser.add_argument("--baseline", type=Path, help="the JSON of an earlier measurement to compare with")
     parser.add_argument("--save-baseline", type=Path, help="where to write this measurement once more")
     options = parser.parse_args()
+    chosen = options.names or names
     # Read before anything is measured: a name mistyped should not cost a quarter of an hour.
     before = json.loads(options.baseline.read_text(encoding="utf-8")) if options.baseline else None
 
     console = report.make_console()
-    rows = [
-        measure_row(ROWS[name], options.rounds, options.seconds) for name in options.names if name in ROWS
-    ]
+    rows = [measure_row(ROWS[name], options.rounds, options.seconds) for name in chosen if name in ROWS]
     found: dict[str, Any] = {
         "date": now(),
         "machine": describe_machine(),
@@ -89,15 +86,15 @@ def main() -> None:
             if table.row_count:
                 console.print(table)
                 console.print()
-    if "memory" in options.names:
+    if "memory" in chosen:
         note("memory")
         found["memory"] = step_memory.measure(list(WORKLOADS))
         console.print("\n".join(report.memory_lines(found["memory"])), markup=False)
-    if "start" in options.names:
+    if "start" in chosen:
         note("start")
         found["start"] = start.measure()
         console.print("\n".join(report.start_lines(found["start"])), markup=False)
-    if "scaling" in options.names:
+    if "scaling" in chosen:
         found["scaling"] = scaling.measure(note)
         console.print(scaling.show(found["scaling"]), markup=False)
         scaling.draw_picture(found["scaling"], options.picture)

@@ -32,12 +32,12 @@ def _draw_panel(panel: Axes, curve: dict[str, Any]) -> None:
     sizes, values, fit = curve["sizes"], curve["values"], curve["line"]
     panel.loglog(sizes, values, "o", color=POINTS, markersize=5, zorder=3)
     fine = np.geomspace(sizes[0], sizes[-1], 61)
-    title = f"{curve['label']}: exponent {curve['exponent']:.2f}"
+    title = f"{curve['label']}\nexponent {curve['exponent']:.2f}"
     if fit["r_squared"] > STRAIGHT:
         label = f"{fit['constant']:.2g} + {fit['slope']:.2g} x"
         panel.plot(fine, fit["constant"] + fit["slope"] * fine, color=FIT, linewidth=1.3, label=label)
         if "exponent" in fit:
-            title += f" ({fit['exponent']:.2f} beyond the constant)"
+            title += f", {fit['exponent']:.2f} beyond the constant"
     else:
         middle = np.exp(np.mean(np.log(values) - curve["exponent"] * np.log(sizes)))
         panel.plot(
