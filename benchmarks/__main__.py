@@ -64,7 +64,6 @@ def main() -> None:
     before = json.loads(options.baseline.read_text(encoding="utf-8")) if options.baseline else None
 
     console = report.make_console()
-    rows = [measure_row(ROWS[name], options.rounds, options.seconds) for name in chosen if name in ROWS]
     found: dict[str, Any] = {
         "date": now(),
         "machine": describe_machine(),
@@ -72,39 +71,41 @@ def main() -> None:
         "threads": describe_threads(),
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "rows": rows,
+        "rows": [measure_row(ROWS[name], options.rounds, options.seconds) for name in chosen if name in ROWS],
     }
-    machine = found["machine"]
-    console.print(
-        f"{machine['processor']}, {machine['cores']} cores, {' '.join(machine['extensions'])}; Linux {machine['kernel']}"
-    )
-    console.print(
-        ", ".join(f"{package} {version or 'missing'}" for package, version in found["versions"].items())
-    )
-    if rows:
-        for table in (report.rows_table(rows), report.marks_table(rows), report.roofline_table(rows)):
-            if table.row_count:
-                console.print(table)
-                console.print()
-    if "memory" in chosen:
-        note("memory")
-        found["memory"] = step_memory.measure(list(WORKLOADS))
-        console.print("\n".join(report.memory_lines(found["memory"])), markup=False)
-    if "start" in chosen:
-        note("start")
-        found["start"] = start.measure()
-        console.print("\n".join(report.start_lines(found["start"])), markup=False)
-    if "scaling" in chosen:
-        found["scaling"] = scaling.measure(note)
-        console.print(scaling.show(found["scaling"]), markup=False)
-        scaling.draw_picture(found["scaling"], options.picture)
+    files = [path for path in (options.out, options.save_baseline) if path]
+    write(found, files)  # the rows take longest: nothing that follows may lose them
+    for table in report.tables(found):
+        console.print(table)
+    for section in (name for name in SECTIONS if name in chosen):
+        note(section)
+        found[section], lines = measure_section(section, options.picture)
+        console.print(lines, markup=False)
     if before:
-        found["baseline"] = baseline.compare_rows(rows, before["rows"])
+        found["baseline"] = baseline.compare_rows(found["rows"], before["rows"])
         console.print("\n".join(report.baseline_lines(found["baseline"])), markup=False)
-    console.print(report.marks_line(rows, found.get("start")), markup=False)
-    for path in filter(None, (options.out, options.save_baseline)):
+    console.print(report.marks_line(found["rows"], found.get("start")), markup=False)
+    write(found, files)
+    console.print(f"Everything measured is in {' and '.join(map(str, files))}", markup=False)
+
+
+def measure_section(name: str, picture: Path) -> tuple[Any, str]:
+    """What stands below the rows: its numbers and its lines."""
+    if name == "memory":
+        rows = step_memory.measure(list(WORKLOADS))
+        return rows, "\n".join(report.memory_lines(rows))
+    if name == "start":
+        times = start.measure()
+        return times, "\n".join(report.start_lines(times))
+    curves = scaling.measure(note)
+    scaling.draw_picture(curves, picture)
+    return curves, scaling.show(curves)
+
+
+def write(found: dict[str, Any], files: list[Path]) -> None:
+    """All of it as one JSON object."""
+    for path in files:
         path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        console.print(f"Everything measured is in {path}", markup=False)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The measurements as one table and the sentences below it, readable in a terminal and in a log."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +16,18 @@ def make_console() -> Console:
     """The terminal's own width, or one that leaves every cell on its line in a log."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=LOG_WIDTH)
+
+
+def tables(found: dict[str, Any]) -> Iterator[str | Table]:
+    """Where it was measured, then the tables that have a row."""
+    machine = found["machine"]
+    extensions = " ".join(machine["extensions"])
+    yield f"{machine['processor']}, {machine['cores']} cores, {extensions}; Linux {machine['kernel']}"
+    yield ", ".join(f"{package} {version or 'missing'}" for package, version in found["versions"].items())
+    for table in (rows_table(found["rows"]), marks_table(found["rows"]), roofline_table(found["rows"])):
+        if table.row_count:
+            yield table
+            yield ""
 
 
 def rows_table(rows: list[dict[str, Any]]) -> Table:
