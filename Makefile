@@ -69,7 +69,7 @@ format: $(READY)-lint ## put the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)-suite $(READY)-oracle ## time the training steps beside PyTorch
+bench: $(READY)-suite $(READY)-oracle $(READY)-peers ## measure every claim of speed beside PyTorch, JAX, onnxruntime
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove what make and the tools made; runs/ stays
@@ -124,4 +124,13 @@ $(READY)-oracle: pyproject.toml $(READY)-venv
 	  echo "make: PyTorch could not be installed (reason above); in CI the tests against it must run." >&2; exit 1; \
 	else \
 	  echo "PyTorch could not be installed (reason above): the tests against it will be skipped."; \
+	fi
+
+# A peer that cannot be installed leaves its cell empty; the rest of the table stands without it.
+$(READY)-peers: pyproject.toml $(READY)-venv
+	@echo "Installing the peers that the benchmarks compare with ..."
+	@if $(PIP) --editable '.[peers]'; then \
+	  touch $@; \
+	else \
+	  echo "Some peers could not be installed (reason above): their cells stay empty."; \
 	fi

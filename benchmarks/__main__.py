@@ -1,101 +1,111 @@
-"""Time every workload and profile beside PyTorch: `python -m benchmarks [W1 W2 P-lstm ...] [--rounds N]`.
+"""Everything that is claimed of speed, measured: `python -m benchmarks [W2 G1 memory ...] [--rounds N]`.
 
-Each peer runs in a process of its own, one thread, the peers in turn; medians over the rounds, and the ratio pair by
-pair, so that a comparison holds when the machine's speed drifts.
+Each peer runs in a process of its own, on as many processors as it may have threads, the peers in turn; medians over
+the rounds, and the ratio pair by pair, so that a comparison holds when the machine's speed drifts. Names are those of
+rows, or one of the sections memory, start and scaling.
 """
 
 import argparse
-import importlib.metadata
 import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
-from benchmarks.profile_task import CELLS
+from benchmarks import baseline, report, scaling, start, step_memory
+from benchmarks.compare import judge, run_module, time_row
+from benchmarks.machine import describe_machine, describe_threads, describe_versions, now
+from benchmarks.roofline import Ceilings, place
+from benchmarks.rows import ROWS, Row
 from benchmarks.workloads import WORKLOADS
 
-OURS = "throughtime"
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+SECTIONS = ("memory", "start", "scaling")
 
 
-class Task(NamedTuple):
-    """What is timed: `python -m module PEER name`, for us and each of the others."""
-
-    meaning: str
-    module: str
-    name: str
-    others: tuple[str, ...]
+def note(text: str) -> None:
+    """Where the work stands: on stderr, so that stdout holds the results alone."""
+    print(text, file=sys.stderr, flush=True)
 
 
-TASKS = {
-    **{
-        name: Task(work.meaning, "benchmarks.time_step", name, ("torch",)) for name, work in WORKLOADS.items()
-    },
-    **{
-        f"P-{cell}": Task(
-            f"{cell}, its profile", "benchmarks.time_profile", cell, ("torch-each", "torch-batched")
-        )
-        for cell in CELLS
-    },
-}
+def measure_ceilings() -> Ceilings | None:
+    """The better library's peak; None where neither can be measured."""
+    found = [run_module("benchmarks.ceilings", library) for library in ("numpy", "torch")]
+    if not all("bandwidth" in one for one in found[:1]):
+        return None
+    return Ceilings(max(one.get("peak", 0.0) for one in found), found[0]["bandwidth"])
 
 
-def measure(task: Task, peer: str) -> float:
-    """Median milliseconds, in a fresh process."""
-    command = [sys.executable, "-m", task.module, peer, task.name]
-    done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    milliseconds: float = json.loads(done.stdout)["milliseconds"]
-    return milliseconds
-
-
-def compare(task: Task, rounds: int) -> dict[str, Any]:
-    """All peers in turn, `rounds` times."""
-    times: dict[str, list[float]] = {peer: [] for peer in (OURS, *task.others)}
-    for _ in range(rounds):
-        for peer, found in times.items():
-            found.append(measure(task, peer))
-    ratios = {
-        peer: [theirs / ours for ours, theirs in zip(times[OURS], times[peer], strict=True)]
-        for peer in task.others
-    }
-    return {
-        "milliseconds": {peer: statistics.median(found) for peer, found in times.items()},
-        "ratio": {peer: statistics.median(found) for peer, found in ratios.items()},
-        "ratios": ratios,
-    }
+def measure_row(row: Row, rounds: int, seconds: float) -> dict[str, Any]:
+    """A row with its place below the ceilings, which are measured right after it, and its marks."""
+    found = time_row(row, rounds, seconds, lambda n, peer: note(f"{row.name}: round {n + 1}, {peer}"))
+    own = found["peers"][row.ours]
+    if row.name in WORKLOADS and "milliseconds" in own:
+        ceilings = measure_ceilings()
+        if ceilings:
+            found["roofline"] = place(WORKLOADS[row.task], own["milliseconds"], ceilings) | ceilings._asdict()
+    return found | {"marks": judge(row, found)}
 
 
 def main() -> None:
-    """Print a table, and one JSON object after it."""
+    """Print the table, and write all of it as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
+    names = [*ROWS, *SECTIONS]
+    parser.add_argument("names", nargs="*", choices=[*names, []], metavar="NAME", help=", ".join(names))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long each peer is timed in a round")
+    parser.add_argument("--out", type=Path, default=Path("bench.json"), help="where the JSON goes")
     parser.add_argument(
-        "tasks", nargs="*", choices=[*TASKS, []], default=list(TASKS), metavar="NAME", help=", ".join(TASKS)
+        "--picture", type=Path, default=Path("scaling.png"), help="where the picture of scaling goes"
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--baseline", type=Path, help="the JSON of an earlier measurement to compare with")
+    parser.add_argument("--save-baseline", type=Path, help="where to write this measurement once more")
     options = parser.parse_args()
-    rows = []
-    for name in options.tasks:
-        task = TASKS[name]
-        row = {"name": name, "meaning": task.meaning, **compare(task, options.rounds)}
-        rows.append(row)
-        print(f"{name:6} {task.meaning:34} {row['milliseconds'][OURS]:9.2f} ms", end="")
-        for peer in task.others:
-            span = f"{min(row['ratios'][peer]):.2f} to {max(row['ratios'][peer]):.2f}"
-            print(
-                f"   {peer} {row['milliseconds'][peer]:.2f} ms, {row['ratio'][peer]:.2f} times as long ({span})",
-                end="",
-            )
-        print(flush=True)
-    versions = {
-        package: importlib.metadata.version(package) for package in ("throughtime", "torch", "numpy", "numba")
+    chosen = options.names or names
+    # Read before anything is measured: a name mistyped should not cost a quarter of an hour.
+    before = json.loads(options.baseline.read_text(encoding="utf-8")) if options.baseline else None
+
+    console = report.make_console()
+    found: dict[str, Any] = {
+        "date": now(),
+        "machine": describe_machine(),
+        "versions": describe_versions(),
+        "threads": describe_threads(),
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "rows": [measure_row(ROWS[name], options.rounds, options.seconds) for name in chosen if name in ROWS],
     }
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "threads": 1}
-    print(json.dumps({"machine": machine, "versions": versions, "rounds": options.rounds, "rows": rows}))
+    files = [path for path in (options.out, options.save_baseline) if path]
+    write(found, files)  # the rows take longest: nothing that follows may lose them
+    for table in report.tables(found):
+        console.print(table)
+    for section in (name for name in SECTIONS if name in chosen):
+        note(section)
+        found[section], lines = measure_section(section, options.picture)
+        console.print(lines, markup=False)
+    if before:
+        found["baseline"] = baseline.compare_rows(found["rows"], before["rows"])
+        console.print("\n".join(report.baseline_lines(found["baseline"])), markup=False)
+    console.print(report.marks_line(found["rows"], found.get("start")), markup=False)
+    write(found, files)
+    console.print(f"Everything measured is in {' and '.join(map(str, files))}", markup=False)
+
+
+def measure_section(name: str, picture: Path) -> tuple[Any, str]:
+    """What stands below the rows: its numbers and its lines."""
+    if name == "memory":
+        rows = step_memory.measure(list(WORKLOADS))
+        return rows, "\n".join(report.memory_lines(rows))
+    if name == "start":
+        times = start.measure()
+        return times, "\n".join(report.start_lines(times))
+    curves = scaling.measure(note)
+    scaling.draw_picture(curves, picture)
+    return curves, scaling.show(curves)
+
+
+def write(found: dict[str, Any], files: list[Path]) -> None:
+    """All of it as one JSON object."""
+    for path in files:
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

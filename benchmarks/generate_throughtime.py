@@ -1,26 +1,20 @@
-"""Text from a character LSTM in throughtime: tokens drawn in compiled blocks."""
-
-from collections.abc import Callable
-
-import numpy as np
+"""A text by a character LSTM in throughtime."""
 
 import throughtime as tt
-from throughtime.networks.writer import Writer
+from benchmarks.peers import Timed
+from benchmarks.tasks import Generation
 
-VOCAB_SIZE, EMBEDDING_SIZE = 65, 128
 
-
-def make_generate(hidden_size: int) -> Callable[[int], list[int]]:
-    """A function that draws so many tokens at temperature 1; a later call goes on where the one before ended."""
-    model = tt.LanguageModel(VOCAB_SIZE, hidden_size, "lstm", embedding_size=EMBEDDING_SIZE, seed=0)
-    writer = Writer(model, VOCAB_SIZE + 1, np.random.default_rng(0))
-    allowed = writer.allowed([])
-    writer.read([0])
-
-    def generate(length: int) -> list[int]:
-        drawn: list[int] = []
-        while len(drawn) < length:
-            drawn += writer.write(min(writer.block, length - len(drawn)), allowed).tolist()
-        return drawn
-
-    return generate
+def make_text(task: Generation) -> Timed:
+    """One text, from its first character to its last."""
+    known = len(tt.Tokenizer.train("a").tokens) - 1  # the special tokens that every vocabulary has
+    alphabet = "".join(map(chr, range(ord("0"), ord("0") + task.vocab_size - known)))
+    tokenizer = tt.Tokenizer.train(alphabet)
+    model = tt.LanguageModel(
+        tokenizer.vocab_size, task.hidden_size, "lstm", embedding_size=task.embedding_size, seed=0
+    )
+    return Timed(
+        lambda: tt.generate(model, tokenizer, "0", task.length, seed=0),
+        "generate, float32, temperature 1",
+        task.length,
+    )

@@ -7,7 +7,6 @@ noise.
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import throughtime as tt
-from benchmarks.__main__ import ONE_THREAD
+from benchmarks.peers import environment
 from benchmarks.workloads import CLIP, WORKLOADS
 from throughtime.training.probe import Probe
 
@@ -63,9 +62,7 @@ def main() -> None:
     for name in options.workloads:
         command = [sys.executable, "-m", "benchmarks.probes", name, "--here"]
         rounds = [
-            json.loads(
-                subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, check=True).stdout
-            )
+            json.loads(subprocess.run(command, env=environment(1), capture_output=True, check=True).stdout)
             for _ in range(options.rounds)
         ]
         shares = sorted(found["share"] for found in rounds)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import throughtime as tt
+from benchmarks.peers import Timed
 from benchmarks.profile_task import T, data, make_layer
 from throughtime.machine.arrays import Array
 from throughtime.machine.workspace import Workspace
@@ -19,3 +20,8 @@ def make_profile(cell: str) -> Callable[[], Array]:
         return phi
 
     return profile
+
+
+def make_timed(cell: str) -> Timed:
+    """The profile as it is timed."""
+    return Timed(make_profile(cell), "every origin, lag by lag")

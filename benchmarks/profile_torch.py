@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from benchmarks.peers import Timed
 from benchmarks.profile_task import BATCH, HIDDEN, T, data, make_layer
 
 Step = Callable[[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]], tuple[torch.Tensor, ...]]
@@ -72,3 +73,9 @@ def make_profile(cell: str, way: str) -> Callable[[], np.ndarray[tuple[int], np.
         return np.nanmean(norms.double().numpy(), axis=(0, 2))
 
     return profile
+
+
+def make_timed(cell: str, way: str) -> Timed:
+    """The profile as it is timed."""
+    how = "one backward pass per step" if way == "each" else "all backward passes as one batch"
+    return Timed(make_profile(cell, way), f"eager, {how}, flush-to-zero")

@@ -1,39 +1,78 @@
 """A training step of a workload in throughtime."""
 
-from collections.abc import Callable
+import numpy as np
 
 import throughtime as tt
+from benchmarks.peers import Timed, Unavailable
 from benchmarks.workloads import CLIP, LEARNING_RATE, Workload
 from throughtime.machine.conditions import computing
+from throughtime.machine.precision import has_bf16, products_of
 from throughtime.machine.workspace import Workspace
 
 
-def make_step(work: Workload) -> Callable[[], float]:
-    """A function that makes one step and returns its loss."""
-    inputs, targets = work.data()
-    model: tt.LanguageModel | tt.SequenceModel
+def make_model(work: Workload, num_layers: int = 1) -> tt.LanguageModel | tt.SequenceModel:
+    """The workload's model, the same weights every time."""
     if work.vocab_size:
-        model = tt.LanguageModel(
+        return tt.LanguageModel(
             work.vocab_size,
             work.hidden_size,
             work.cell,
+            num_layers=num_layers,
             embedding_size=work.embedding_size,
             bias=work.bias,
             seed=0,
         )
-    else:
-        model = tt.SequenceModel(
-            work.input_size, work.hidden_size, work.output_size, work.cell, loss=work.loss, at=work.at, seed=0
-        )
-    optimizer, clip, workspace = tt.SGD(LEARNING_RATE), tt.ClipNorm(CLIP), Workspace()
+    return tt.SequenceModel(
+        work.input_size,
+        work.hidden_size,
+        work.output_size,
+        work.cell,
+        num_layers=num_layers,
+        loss=work.loss,
+        at=work.at,
+        seed=0,
+    )
+
+
+def make_workspace(precision: str) -> Workspace:
+    """What a step works with, and what its products are made in."""
+    if precision == "float32":
+        return Workspace()
+    if not has_bf16():
+        raise Unavailable("the processor has no products of bfloat16")
+    return Workspace(products_of(precision, np.float32))
+
+
+def make_step(
+    work: Workload,
+    precision: str = "float32",
+    threads: int = 1,
+    truncation: tt.Full | tt.Window | None = None,
+    num_layers: int = 1,
+) -> Timed:
+    """One step, which returns its loss."""
+    inputs, targets = work.data()
+    model, workspace = make_model(work, num_layers), make_workspace(precision)
+    optimizer, clip = tt.SGD(LEARNING_RATE), tt.ClipNorm(CLIP)
+    how = truncation or tt.Full()
 
     def step() -> float:
         with computing():
             r = model.bptt(
-                inputs, targets, truncation=tt.Full(), workspace=workspace, training=True, structured=True
+                inputs,
+                targets,
+                truncation=how,
+                workspace=workspace,
+                training=True,
+                threads=threads,
+                structured=True,
             )
             clip.apply(r.grads)
             optimizer.step(model.params, r.grads)
         return r.loss
 
-    return step
+    return Timed(step, f"{precision}, {_words(threads)}, flush-to-zero")
+
+
+def _words(threads: int) -> str:
+    return "1 thread" if threads == 1 else f"{threads} threads"
