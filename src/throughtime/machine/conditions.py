@@ -1,17 +1,31 @@
 """The conditions under which sweeps and products run."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from throughtime.machine.denormals import flush_to_zero
 from throughtime.machine.threads import single_threaded_blas
 
 
-@contextmanager
-def computing() -> Iterator[None]:
+def computing() -> AbstractContextManager[None]:
     """One BLAS thread and denormals flushed while the block runs; the caller's settings are restored.
 
     Blocks nest, at hardly any cost: a training loop opens one around its steps, each step one of its own.
     """
-    with single_threaded_blas(), flush_to_zero():
-        yield
+    return _BOTH
+
+
+class _Both:
+    def __enter__(self) -> None:
+        single_threaded_blas().__enter__()
+        try:
+            flush_to_zero().__enter__()
+        except BaseException:
+            single_threaded_blas().__exit__(None, None, None)
+            raise
+
+    def __exit__(self, *exception: object) -> None:
+        flush_to_zero().__exit__(None, None, None)
+        single_threaded_blas().__exit__(None, None, None)
+
+
+_BOTH = _Both()

@@ -5,8 +5,8 @@ A vanished gradient is made of denormal numbers, and x86 processors take 10 to 1
 """
 
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -66,20 +66,32 @@ def _exchange(bits: np.uint64, clear: np.uint64) -> np.uint64:
     return old
 
 
-@contextmanager
-def flush_to_zero() -> Iterator[None]:
-    """Flush denormal numbers to zero in this thread while the block runs (0.5 us).
+def flush_to_zero() -> AbstractContextManager[None]:
+    """Flush denormal numbers to zero in this thread while the block runs (1 us, within another block 0.2 us).
 
     Around a whole training step, not only inside its sweeps: a step whose gradients vanish then takes 12 ms where
     it takes 19 with the sweeps alone flushed, and 203 without. Exceptions leave the register as it was found, too.
     """
-    if not COMPILING or not _FLUSH:
-        yield
-        return
-    flush = np.uint64(_FLUSH)
-    found = _exchange(flush, flush)
-    try:
-        yield
-    finally:
-        # Only the flush bits are given back: the sticky exception flags beside them belong to whoever ran.
-        _exchange(np.uint64(found) & flush, flush)
+    return _BLOCKS
+
+
+class _Blocks(threading.local):
+    """The thread's register: its first block sets the bits, and the last one to end gives them back."""
+
+    _open = 0
+    _found = np.uint64(0)
+
+    def __enter__(self) -> None:
+        if not self._open and COMPILING and _FLUSH:
+            self._found = _exchange(_BITS, _BITS)
+        self._open += 1
+
+    def __exit__(self, *exception: object) -> None:
+        self._open -= 1
+        if not self._open and COMPILING and _FLUSH:
+            # Only the flush bits are given back: the sticky exception flags beside them belong to whoever ran.
+            _exchange(np.uint64(self._found) & _BITS, _BITS)
+
+
+_BITS = np.uint64(_FLUSH)
+_BLOCKS = _Blocks()
