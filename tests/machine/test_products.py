@@ -62,6 +62,13 @@ def test_products_of_any_depth_are_right(depth, turned):
     np.testing.assert_allclose(strided, found, atol=1e-6)
 
 
+@pytest.mark.parametrize("depth", [2, 9])
+def test_types_may_differ(depth):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((7, depth)).astype(np.float32), rng.standard_normal((depth, 5))
+    np.testing.assert_allclose(FULL.multiply(a, b, np.empty((7, 5)), Workspace()), a @ b, rtol=1e-15)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("K", "N"), [(1, 1), (3, 40), (4, 7), (9, 33), (0, 3)])
 def test_multiply_row_multiplies_by_every_row_of_the_weights(dtype, K, N):

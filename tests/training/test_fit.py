@@ -268,6 +268,19 @@ def test_fit_names_the_parameters_whose_gradient_is_not_finite(text, tokenizer, 
         np.testing.assert_array_equal(array, before[name])
 
 
+def test_fit_names_a_structured_gradient_that_is_not_finite(text, tokenizer, model, monkeypatch):
+    original = model.bptt
+
+    def spoiled(*arguments, **options):
+        r = original(*arguments, **options)
+        r.grads["rnn.weight_ih_l0"].rows[0, 0] = np.nan
+        return r
+
+    monkeypatch.setattr(model, "bptt", spoiled)
+    with pytest.raises(tt.DivergedError, match=r"step 1: the gradient of rnn\.weight_ih_l0 is not finite"):
+        tt.fit(model, text, tokenizer=tokenizer, optimizer=tt.SGD(0.1))
+
+
 def test_fit_never_keeps_weights_that_an_update_made_infinite(text, tokenizer, tmp_path):
     model = tt.LanguageModel(tokenizer.vocab_size, 8, seed=0)
     with pytest.raises(tt.DivergedError, match=r"the parameter .* is not finite"):

@@ -126,7 +126,7 @@ class Full:
     """Products in the operands' own type."""
 
     def multiply(self, a: Array, b: Array, out: Array, room: Room) -> Array:
-        if len(b) < _SHALLOW and _fits(a, out):
+        if len(b) < _SHALLOW and _fits(a, b, out):
             w = _turned_panels(b.T, room) if b.flags.f_contiguous else _panels(b, room)
             multiply_panels(a, w, out)
             return out
@@ -145,9 +145,10 @@ class Full:
         return PLAIN  # as fast as any, with so many
 
 
-def _fits(a: Array, out: Array) -> bool:
+def _fits(a: Array, b: Array, out: Array) -> bool:
     """Whether the product over panels takes these operands."""
-    return a.dtype == np.float32 and bool(float32_lanes()) and a.flags.c_contiguous and out.flags.c_contiguous
+    one_type = a.dtype == b.dtype == out.dtype == np.float32
+    return one_type and bool(float32_lanes()) and a.flags.c_contiguous and out.flags.c_contiguous
 
 
 FULL = Full()

@@ -14,6 +14,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from throughtime.machine.arrays import Array
@@ -42,6 +43,8 @@ def panels(columns: int) -> int:
 @intrinsic
 def _multiply_tile(typing, a, w, panel, out, first, rows):  # type: ignore[no-untyped-def]
     """out[first : first + rows, of the panel] = a[first : first + rows] @ w[panel], with 1 <= rows <= ROWS."""
+    if {a.dtype, w.dtype, out.dtype} != {types.float32}:
+        raise TypingError(f"products of {a.dtype} and {w.dtype} in {out.dtype} found; expected float32 only")
     signature = types.void(a, w, types.intp, out, types.intp, types.intp)
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]

@@ -11,7 +11,7 @@ from throughtime.machine.arrays import Array
 from throughtime.machine.denormals import flush_to_zero
 from throughtime.optim.memory import check_floating, flat, flat_like
 from throughtime.optim.settings import positive
-from throughtime.optim.structured import Gradient, Structured
+from throughtime.optim.structured import Gradient, Structured, as_array
 
 _STEP = "step"
 
@@ -105,13 +105,11 @@ class Optimizer(ABC):
         with flush_to_zero():  # the running means of a parameter that has no gradient decay into denormals
             for name, param in params.items():
                 grad = grads[name]
-                if isinstance(grad, Structured):
-                    if self.structured:
-                        grad.add_to(param, -self.lr)
-                        continue
-                    grad = grad.dense()
+                if self.structured and isinstance(grad, Structured):
+                    grad.add_to(param, -self.lr)
+                    continue
                 slots = [flat_like(self.state[f"{slot}.{name}"], param) for slot in self.slots]
-                self.kernel(rows[name], flat_like(grad, param), *slots, *typed[param.dtype])
+                self.kernel(rows[name], flat_like(as_array(grad), param), *slots, *typed[param.dtype])
 
     def _prepare_state(self, params: Mapping[str, Array]) -> None:
         """Allocate the state at the first step; afterwards, or when it was loaded, hold it against the parameters."""

@@ -136,6 +136,11 @@ def _norm(array: Array) -> float:
     return math.sqrt(sum_of_squares_in_float64(array.reshape(-1)))
 
 
+def as_array(gradient: Gradient) -> Array:
+    """The whole array."""
+    return gradient.dense() if isinstance(gradient, Structured) else gradient
+
+
 def add_gradients(total: Gradient, more: Gradient) -> Gradient:
     """The sum of two gradients of one kind; arrays are added up in `total`."""
     if isinstance(total, Structured):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from throughtime.machine.arrays import Array
 from throughtime.networks.faults import Fault, not_finite
+from throughtime.optim.structured import Gradient, as_array
 from throughtime.training.plan import Plan
 
 # A blind guess costs ln V nats a token. No model that learns is a hundred times worse, but one whose bounded cells
@@ -24,11 +25,12 @@ def absurd_loss(loss: float, vocab_size: int, name: str = "the loss") -> str | N
     return None
 
 
-def absurd_gradient(norm: float, grads: Mapping[str, Array]) -> str | None:
+def absurd_gradient(norm: float, grads: Mapping[str, Gradient]) -> str | None:
     """What is wrong with a gradient of this norm, and in which parameters; None if nothing is."""
     if math.isfinite(norm):
         return None
-    return f"the gradient of {not_finite(grads) or 'all parameters together'} is not finite; expected finite numbers"
+    odd = not_finite({name: as_array(gradient) for name, gradient in grads.items()})
+    return f"the gradient of {odd or 'all parameters together'} is not finite; expected finite numbers"
 
 
 def absurd_weights(params: Mapping[str, Array]) -> str | None:
