@@ -55,13 +55,14 @@ BF16_MARKS = {"W2": 1.5, "W4": 2.0, "W5": 1.6}
 TWO_THREADS, TEXT = 1.6, 3.0
 
 
-# Where torch.compile comes near the best; elsewhere its long start would only fill the time.
-COMPILED_IN_EVERY_ROUND = ("W4", "W5", "W8")
+# Whoever is far from the best is timed in one round: a long start, or a long step, would only fill the time.
+IN_EVERY_ROUND = {"torch-compile": ("W4", "W5", "W8"), "jax": ("W1", "W2", "W3", "W6", "W7", "W8")}
 
 
 def _step(name: str, marks: tuple[Mark, ...]) -> Row:
-    others, once = ["torch", "jax"], []
-    (others if name in COMPILED_IN_EVERY_ROUND else once).append("torch-compile")
+    others, once = ["torch"], []
+    for peer, names in IN_EVERY_ROUND.items():
+        (others if name in names else once).append(peer)
     (others if any(mark.against == "torch-default" for mark in marks) else once).append("torch-default")
     if any(mark.against == "numpy-classic" for mark in marks):
         others.append("numpy-classic")
