@@ -8,6 +8,7 @@ from tests.training.conftest import TEXT
 
 import throughtime as tt
 from throughtime.machine.jit import equation
+from throughtime.optim.structured import as_array
 from throughtime.storage import load_sealed
 from throughtime.training.events import Checkpointed, IncidentMet, Step
 from throughtime.training.incidents import incidents, replay_incident
@@ -35,8 +36,8 @@ def spoil(model, monkeypatch, when, factor=np.nan):
         calls[0] += 1
         result = original(*arguments, **options)
         if when(calls[0]):
-            for grad in result.grads.values():
-                grad *= grad.dtype.type(factor)
+            for name, grad in result.grads.items():
+                result.grads[name] = as_array(grad) * grad.dtype.type(factor)
         return result
 
     monkeypatch.setattr(model, "bptt", spoiled)
