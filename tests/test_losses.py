@@ -286,3 +286,28 @@ def test_count_targets_counts_what_each_loss_counts() -> None:
     assert squared_error(np.zeros((2, 2)), targets, 1.0)[1] == 4
     with pytest.raises(ArgumentError, match="expected one of softmax, squared, logistic"):
         count_targets(targets, "hinge")
+
+
+@pytest.mark.parametrize("name", losses)
+@DTYPES
+def test_a_bias_is_added_first_and_its_gradient_is_the_sum_over_the_rows(name: str, dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    outputs, targets = examples(rng, 5, 9, dtype)
+    wanted = targets if name == "softmax" else rng.random((5, 9)).astype(dtype)
+    bias, dbias = rng.standard_normal(9).astype(dtype), np.full(9, np.nan, dtype)
+    whole = outputs + bias
+    expected = losses[name](whole, wanted, 0.5)
+    found = losses[name](outputs, wanted, 0.5, bias, dbias)
+    assert found == pytest.approx(expected, rel=TOLERANCE[dtype])
+    np.testing.assert_allclose(outputs, whole, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(dbias, whole.sum(axis=0), atol=10 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name", losses)
+def test_a_bias_that_does_not_fit_is_refused(name: str) -> None:
+    outputs = np.zeros((2, 3))
+    wanted: Array = np.zeros(2, int) if name == "softmax" else np.zeros((2, 3))
+    with pytest.raises(ShapeError, match=r"bias has shape \(4,\); expected \(3,\)"):
+        losses[name](outputs, wanted, 1.0, np.zeros(4))
+    with pytest.raises(DtypeError, match="dbias has dtype float32; expected float64"):
+        losses[name](outputs, wanted, 1.0, None, np.zeros(3, np.float32))

@@ -87,6 +87,7 @@ def softmax_cross_entropy(
            [ 0.  ,  0.  ,  0.  ,  0.  ]])
     """
     _check_outputs("logits", logits)
+    _check_biases(logits, bias, dbias)
     N, V = logits.shape
     if targets.shape != (N,):
         raise ShapeError(
@@ -165,6 +166,7 @@ def squared_error(
     """
     _check_outputs("outputs", outputs)
     _check_like("outputs", outputs, targets)
+    _check_biases(outputs, bias, dbias)
     _add(bias, outputs)
     twice = outputs.dtype.type(2 * scale)
     loss = _squared(outputs.reshape(-1), np.ascontiguousarray(targets).reshape(-1), twice)
@@ -220,6 +222,7 @@ def logistic(
     """
     _check_outputs("logits", logits)
     _check_like("logits", logits, targets)
+    _check_biases(logits, bias, dbias)
     x, t = logits.reshape(-1), np.ascontiguousarray(targets).reshape(-1)
     wrong = _first_improbable(t)
     if wrong >= 0:
@@ -298,6 +301,22 @@ def _check_like(name: str, outputs: Array, targets: Array) -> None:
             f"targets has dtype {targets.dtype}; expected {outputs.dtype}, that of {name}. "
             f"Pass targets.astype('{outputs.dtype}')."
         )
+
+
+def _check_biases(outputs: Array, bias: Array | None, dbias: Array | None) -> None:
+    # The kernel trusts their sizes.
+    for name, array in (("bias", bias), ("dbias", dbias)):
+        if array is None:
+            continue
+        if array.shape != outputs.shape[1:]:
+            raise ShapeError(
+                f"{name} has shape {array.shape}; expected {outputs.shape[1:]}, one number for each output. "
+                "Pass the readout's own, or leave it out."
+            )
+        if array.dtype != outputs.dtype:
+            raise DtypeError(
+                f"{name} has dtype {array.dtype}; expected {outputs.dtype}, that of the outputs. Convert it."
+            )
 
 
 def _add(bias: Array | None, outputs: Array) -> None:

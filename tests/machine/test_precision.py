@@ -51,6 +51,16 @@ def test_small_products_and_few_steps_stay_in_float32():
 
 
 @needs_tiles
+def test_products_may_lie_in_either_order():
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((150, 130), (130, 140)))
+    rows, columns = (np.empty((150, 140), np.float32, order=order) for order in "CF")
+    for out in (rows, columns):
+        assert Bfloat16().multiply(a, b, out, Workspace()) is out
+    np.testing.assert_array_equal(rows, columns)
+
+
+@needs_tiles
 def test_parts_of_a_workspace_have_its_products():
     workspace = Workspace(Bfloat16())
     assert workspace.part("a").part("b").products is workspace.products

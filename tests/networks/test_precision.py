@@ -70,15 +70,6 @@ def test_gradient_is_no_farther_from_float64_than_autocasts():
     assert distance(found, exact()) <= distance(theirs, exact())
 
 
-@needs_tiles
-def test_profiles_are_those_of_float32():
-    """What training rounds, a probe between its updates does not."""
-    one, other = model(), model()
-    tt.bptt(one, *data(), precision="bf16")
-    flows = [tt.gradient_flow(each, *data(), max_lag=10).norms["h"] for each in (one, other)]
-    np.testing.assert_array_equal(*flows)
-
-
 def test_elsewhere_products_are_in_float32_and_a_warning_says_so_once(monkeypatch):
     from throughtime.machine import precision
 

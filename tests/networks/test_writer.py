@@ -187,3 +187,11 @@ def test_writer_refuses_parameters_exchanged_for_others():
 def test_writer_refuses_settings_out_of_range(choice):
     with pytest.raises(tt.ArgumentError, match="; expected"):
         Writer(made(), 1, np.random.default_rng(0), **choice)
+
+
+def test_writer_has_nothing_to_continue_before_it_has_read():
+    writer = Writer(tt.LanguageModel(9, 4, seed=0), 5, np.random.default_rng(0))
+    for prepare in (lambda: None, writer.forget):
+        prepare()
+        with pytest.raises(tt.ArgumentError, match="nothing to continue"):
+            writer.write(1, writer.allowed([]))

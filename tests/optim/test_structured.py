@@ -5,8 +5,9 @@ import pytest
 
 import throughtime as tt
 from throughtime.errors import ArgumentError
+from throughtime.machine.denormals import flush_to_zero
 from throughtime.machine.workspace import Workspace
-from throughtime.optim import SGD, Adam, ClipAuto, ClipNorm, ClipValue, global_norm
+from throughtime.optim import SGD, Adam, Clip, ClipAuto, ClipNorm, ClipResult, ClipValue, global_norm
 from throughtime.optim.structured import OuterProducts, SomeRows, Structured, add_gradients
 
 pytestmark = pytest.mark.kernels
@@ -44,13 +45,35 @@ def test_norm_and_whole_array_are_those_of_what_it_stands_for(made):
 
 
 @KINDS
-def test_it_is_added_in_place_with_its_factor(made):
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_it_is_added_in_place_with_its_factor(made, order):
     gradient, whole = made()
-    order = "F" if getattr(gradient, "turned", False) else "C"
     param = np.asarray(drawn(*whole.shape, seed=9), order=order)
     before, gradient.factor = param.copy(), 0.5
     gradient.add_to(param, -0.1)
     np.testing.assert_allclose(param, before - 0.05 * whole, atol=1e-6)
+
+
+@KINDS
+def test_what_was_clipped_from_the_edge_of_the_numbers_is_not_lost(made):
+    """lr * theta / norm is no normal float32, the update is."""
+    gradient, whole = made()
+    for part in (gradient.left,) if isinstance(gradient, OuterProducts) else (gradient.rows,):
+        part *= np.float32(1e36)
+    ClipNorm(1.0).apply({"a": gradient})
+    param = np.zeros(whole.shape, np.float32)
+    with flush_to_zero():
+        SGD(1e-3).step({"a": param}, {"a": gradient})
+    np.testing.assert_allclose(param, -1e-3 * whole / np.linalg.norm(whole), rtol=1e-4, atol=1e-9)
+
+
+@KINDS
+def test_an_array_and_what_stands_for_one_are_added(made):
+    for turn in (False, True):
+        (one, whole), (_, more) = made(), made(seed=4)
+        pair = one, more.astype(np.float32)
+        found = add_gradients(*(pair[::-1] if turn else pair))
+        np.testing.assert_allclose(found, whole + more, atol=1e-5)
 
 
 @KINDS
@@ -101,6 +124,34 @@ def test_what_changes_single_elements_asks_for_arrays():
     assert ClipAuto(5.0).structured
 
 
+def test_a_clip_of_ones_own_is_given_arrays():
+    class Clamp(Clip):
+        def apply(self, grads):
+            for grad in grads.values():
+                np.clip(grad, -1, 1, out=grad)
+            return ClipResult(1.0, clipped=True)
+
+    assert not Clamp.structured
+    model, ids = tt.LanguageModel(9, 4, seed=0), np.arange(200) % 9
+    tt.fit(model, ids, clip=Clamp(), optimizer=SGD(0.1), batch_size=2, seq_len=5, max_steps=2)
+
+
+def test_equations_of_a_subclass_are_its_own():
+    class Tenfold(SGD):
+        def coefficients(self):
+            return (10 * self.lr,)
+
+    class Signs(SGD):
+        kernel = staticmethod(lambda p, g, lr: np.subtract(p, lr * np.sign(g), out=p))
+
+    assert not Signs(0.1).structured
+    gradient, whole = outer_products()
+    for optimizer, expected in ((Tenfold(0.1), -whole), (Signs(0.1), -0.1 * np.sign(whole))):
+        param = np.zeros(whole.shape, np.float32)
+        optimizer.step({"a": param}, {"a": gradient})
+        np.testing.assert_allclose(param, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("make", [lambda: SGD(0.1), lambda: Adam(0.1)])
 def test_optimizers_take_them_for_arrays(make):
     gradient, whole = outer_products()
@@ -133,11 +184,23 @@ def test_gradients_of_a_model_stand_for_the_same_arrays(embedding_size, tied, th
         np.testing.assert_allclose(whole, dense[name], atol=1e-6 * np.abs(dense[name]).max())
 
 
-def test_arrays_are_made_where_that_is_cheaper_or_norms_could_be_lost():
+def test_arrays_are_made_where_that_is_cheaper():
     ids = np.random.default_rng(0).integers(0, 30, (40, 3))
-    for model in (
-        tt.LanguageModel(30, 8, embedding_size=4, seed=0),
-        tt.LanguageModel(300, 8, dtype="float64", seed=0),
-    ):
-        grads = model.bptt(ids, ids, truncation=tt.Full(), workspace=Workspace(), structured=True).grads
-        assert not any(isinstance(gradient, Structured) for gradient in grads.values())
+    model = tt.LanguageModel(30, 8, embedding_size=4, seed=0)
+    grads = model.bptt(ids, ids, truncation=tt.Full(), workspace=Workspace(), structured=True).grads
+    assert not any(isinstance(gradient, Structured) for gradient in grads.values())
+
+
+@pytest.mark.parametrize(("T", "B", "V"), [(4, 3, 6), (3, 5, 17000)])
+def test_shares_of_a_batch_may_find_gradients_of_different_kinds(T, B, V):
+    """A share with more tokens than the table has rows projects it whole; so may the rows that are scored differ."""
+    model = tt.LanguageModel(V, 8, "rnn", embedding_size=2, seed=0)
+    rng = np.random.default_rng(0)
+    inputs, targets = rng.integers(0, V, (T, B)), rng.integers(0, V, (T, B))
+    targets[:, -1] = -100
+    dense = tt.bptt(model, inputs, targets).grads
+    found = model.bptt(
+        inputs, targets, truncation=tt.Full(), workspace=Workspace(), structured=True, threads=2
+    ).grads
+    for name, gradient in found.items():
+        np.testing.assert_allclose(as_array(gradient), dense[name], atol=1e-6)

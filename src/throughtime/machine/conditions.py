@@ -24,8 +24,10 @@ class _Both:
             raise
 
     def __exit__(self, *exception: object) -> None:
-        flush_to_zero().__exit__(None, None, None)
-        single_threaded_blas().__exit__(None, None, None)
+        try:
+            flush_to_zero().__exit__(None, None, None)
+        finally:
+            single_threaded_blas().__exit__(None, None, None)
 
 
 _BOTH = _Both()

@@ -12,12 +12,12 @@ from throughtime.errors import ArgumentError
 from throughtime.machine.amx.permission import available
 from throughtime.machine.amx.products import multiply, pack, product
 from throughtime.machine.arrays import Array
-from throughtime.machine.processor import float32_lanes
+from throughtime.machine.processor import has_features
 from throughtime.machine.products import FULL, WORTH_A_LAYOUT, Products, Recurrence, Room
 
 PRECISIONS = ("full", "bf16")
 
-NO_BF16 = "precision bf16 asks for a processor with AMX and Linux, and this is another: products are made in float32."
+NO_BF16 = "precision bf16 needs a processor with AMX, Linux, and its leave to use it; without them products are in float32."
 """What is to be said once where `has_bf16` is false."""
 
 # Multiply-adds: below, the 10 us that a call of the tiles' product takes are more than it saves.
@@ -32,12 +32,15 @@ BF16 = Recurrence(
 
 
 class Bfloat16:
-    """Products of bfloat16 operands, for float32 arrays; small ones, and those of few steps, in float32."""
+    """Products of bfloat16 operands, for float32 arrays; small ones, and a recurrence of few steps, in float32."""
 
     def multiply(self, a: Array, b: Array, out: Array, room: Room) -> Array:
         if out.size * len(b) < _WORTH_A_CALL:
             return FULL.multiply(a, b, out, room)
-        return multiply(a, b, out)
+        if out.flags.c_contiguous:
+            return multiply(a, b, out)
+        multiply(b.T, a.T, out.T)  # a one-hot weight's gradient lies in Fortran's order
+        return out
 
     def recurrence(self, steps: int, dtype: Any) -> Recurrence:
         return BF16 if steps >= WORTH_A_LAYOUT else FULL.recurrence(steps, dtype)
@@ -48,7 +51,7 @@ class Bfloat16:
 
 def has_bf16() -> bool:
     """Whether this processor and system have products of bfloat16; nothing of them is compiled where they have not."""
-    return float32_lanes() > 0 and available()
+    return has_features("amx-bf16", "avx512bf16") and available()
 
 
 def products_of(precision: str, dtype: Any) -> Products:

@@ -7,14 +7,20 @@ from numba import config
 
 
 @functools.cache
-def float32_lanes() -> int:
-    """How many float32 a vector register holds that multiplies and adds at once: 16 with AVX-512, 8 with AVX2, else 0.
+def has_features(*names: str) -> bool:
+    """Whether the compiler builds for a processor with all of these, in LLVM's words.
 
-    0, too, where the compiler was told to build for another processor than this one.
+    False where it was told which processor to build for: that may be another than this one.
     """
     if config.CPU_NAME or config.CPU_FEATURES:
-        return 0
+        return False
     features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
+    return all(features.get(name, False) for name in names)
+
+
+@functools.cache
+def float32_lanes() -> int:
+    """How many float32 a vector register holds that multiplies and adds at once: 16 with AVX-512, 8 with AVX2, else 0."""
+    if has_features("avx512f"):
         return 16
-    return 8 if features.get("avx2") and features.get("fma") else 0
+    return 8 if has_features("avx2", "fma") else 0

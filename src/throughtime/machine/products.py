@@ -49,7 +49,7 @@ class Products(Protocol):
     """How products are made, for one precision."""
 
     def multiply(self, a: Array, b: Array, out: Array, room: Room) -> Array:
-        """out = a @ b, for products outside time; transposed views cost nothing."""
+        """out = a @ b, for products outside time; transposed views need no copy."""
 
     def recurrence(self, steps: int, dtype: Any) -> Recurrence:
         """The product of a sweep over so many steps."""

@@ -1,5 +1,6 @@
 """Rows of arrays: of a table, gathered by id, and gradients added back to them; sizes of a row, and its scale."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from throughtime.machine.jit import compiled, summing
 
 # Partial sums, so that the sum vectorises with its order fixed.
 _LANES = 64
+# A sum of squares above this is exact to rounding: no square that matters has been lost below 1e-308.
+_SAFE = 1e-250
 
 
 @compiled
@@ -47,8 +50,20 @@ def sum_of_squares(row: Array) -> float:
     return float(total)
 
 
+def euclidean_norm(row: Array) -> float:
+    """sqrt(sum of row[j]^2) in float64, of any magnitudes; NaN or infinite if an element is."""
+    squares = float(_sum_of_squares_in_float64(row))
+    if _SAFE < squares < math.inf or not row.size:
+        return math.sqrt(squares)
+    # Zero, not finite, or float64 so large or small that its squares are lost: scaled by the largest element.
+    largest = float(np.abs(row).max())
+    if not math.isfinite(largest) or largest == 0:
+        return largest
+    return largest * math.sqrt(float(np.square(row.astype(np.float64) / largest).sum()))
+
+
 @compiled
-def sum_of_squares_in_float64(row: Array) -> float:
+def _sum_of_squares_in_float64(row: Array) -> float:
     """The sum of row[j]^2."""
     lanes = np.zeros(_LANES)
     whole = row.size // _LANES * _LANES

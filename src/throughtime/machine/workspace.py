@@ -48,5 +48,5 @@ class Workspace:
         return array
 
     def multiply(self, a: Array, b: Array, out: Array) -> Array:
-        """out = a @ b, both matrices; transposed views cost nothing."""
+        """out = a @ b, both matrices; transposed views need no copy."""
         return self.products.multiply(a, b, out, self)

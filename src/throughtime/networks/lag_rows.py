@@ -63,7 +63,8 @@ class LagRows:
             )
         self._recurrence = workspace.products.of_rows()
         self._weights = [
-            self._recurrence.backward(params[f"weight_hh_l{k}"], workspace) for k in range(len(trace.layers))
+            self._recurrence.backward(params[f"weight_hh_l{k}"], workspace.part(f"rows of layer {k}"))
+            for k in range(len(trace.layers))
         ]
 
     def first(self, back: int) -> int:

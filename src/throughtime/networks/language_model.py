@@ -109,7 +109,7 @@ class LanguageModel(Network):
         return table_rows(self.params["embedding.weight"], ids, structured)
 
     def _may_be_structured(self) -> bool:
-        return super()._may_be_structured() and not self.tied  # one table has gradients of two kinds
+        return not self.tied
 
     def _readout(self) -> Mapping[str, Array]:
         return (

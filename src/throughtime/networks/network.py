@@ -311,8 +311,8 @@ class Network(Parametrised):
         return self.layers.source(inputs)
 
     def _may_be_structured(self) -> bool:
-        """Whether norms of structured gradients are right: in float64 the squares of some float64 would be lost."""
-        return self.dtype == np.float32
+        """Whether each parameter has gradients of one kind."""
+        return True
 
     def _readout(self) -> Mapping[str, Array]:
         """The readout's weight and bias under their own names."""

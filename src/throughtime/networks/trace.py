@@ -32,7 +32,7 @@ class LayerTrace:
 
 @dataclass
 class Trace:
-    """What a forward pass leaves for the way back. It owns its buffers, so it can be gone back over more than once.
+    """What a forward pass leaves for the way back. It owns its buffers: until it is spent it can be gone back over again.
 
     The parameters must be those of the forward pass when it is.
     """

@@ -32,7 +32,8 @@ class Writer:
     length : int
         About how many tokens will be read or written: whether a table of embeddings is worth multiplying whole.
     rng : numpy.random.Generator
-        One uniform number for each token drawn, in order, whatever the blocks.
+        One uniform number for each token drawn, in order, whatever the blocks; it is left ahead of the last one by those
+        of a block that a stop has cut short.
     temperature : float
         Divides the logits: below 1 the text is safer, above 1 wilder; 0 takes the likeliest token always.
     top_k : int, optional
@@ -141,6 +142,10 @@ class Writer:
         tokens : (n,) of int
             `count`, or as many as there are up to and with `stop`, or `NONE` where logits are not finite.
         """
+        if not len(self._unread):
+            raise ArgumentError(
+                "nothing to continue found; expected at least one token. Let the writer read the prompt first."
+            )
         while len(self._unread) > self.block:
             self._run(self._unread[: self.block + 1], self._luck[:0], allowed, stop)
             self._unread = self._unread[self.block :]
@@ -148,7 +153,7 @@ class Writer:
             self._luck = np.concatenate([self._luck, self._rng.random(count - len(self._luck))])
         drawn = self._run(self._unread, self._luck[:count], allowed, stop)
         self._luck = self._luck[len(drawn) :]
-        self._unread = drawn[-1:]
+        self._unread = drawn[-1:] if drawn[-1] != NONE else drawn[:0]
         return drawn
 
     def _run(self, ids: Array, luck: Array, allowed: Array, stop: int) -> Array:

@@ -11,13 +11,10 @@ import numpy as np
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 from throughtime.machine.jit import compiled
-from throughtime.machine.rows import sum_of_squares_in_float64
+from throughtime.machine.rows import euclidean_norm
 from throughtime.optim.memory import flat
 from throughtime.optim.settings import positive, require_keys
 from throughtime.optim.structured import Gradient, Structured
-
-# A sum of squares above this is exact to rounding: no square that matters has been lost below 1e-308.
-_SAFE = 1e-250
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class ClipResult:
 class Clip(ABC):
     """Anything that limits gradients in place; ``str`` says in a few words how."""
 
-    structured: ClassVar[bool] = True
+    structured: ClassVar[bool] = False
     """Whether it takes gradients as what they are made of (`throughtime.optim.structured`)."""
 
     @abstractmethod
@@ -91,6 +88,8 @@ class ClipNorm(Clip):
     array([0.6, 0.8])
     """
 
+    structured = True
+
     def __init__(self, theta: float) -> None:
         self.theta = positive("theta", theta, 1.0)
 
@@ -131,8 +130,6 @@ class ClipValue(Clip):
     >>> grads["weight"]
     array([ 1. , -1. ,  0.5])
     """
-
-    structured = False
 
     def __init__(self, value: float) -> None:
         self.value = positive("value", value, 1.0)
@@ -188,20 +185,9 @@ def _rows(grads: Mapping[str, Gradient]) -> tuple[list[Array], list[Structured]]
 
 
 def _joint_norm(rows: list[Array], structured: list[Structured]) -> float:
-    with np.errstate(over="ignore"):  # _norm answers an overflow itself
-        norms = [*(_norm(row) for row in rows), *(gradient.norm() for gradient in structured)]
+    with np.errstate(over="ignore"):  # euclidean_norm answers an overflow itself
+        norms = [*(euclidean_norm(row) for row in rows), *(gradient.norm() for gradient in structured)]
     return math.hypot(*norms)  # hypot scales what it squares
-
-
-def _norm(row: Array) -> float:
-    squares = float(sum_of_squares_in_float64(row))
-    if _SAFE < squares < math.inf or not row.size:
-        return math.sqrt(squares)
-    # Zero, not finite, or float64 so large or small that its squares are lost: scaled by the largest element.
-    largest = float(np.abs(row).max())
-    if not math.isfinite(largest) or largest == 0:
-        return largest
-    return largest * math.sqrt(float(np.square(row.astype(np.float64) / largest).sum()))
 
 
 @compiled

@@ -48,6 +48,8 @@ class ClipAuto(Clip):
     '1.67'
     """
 
+    structured = True
+
     def __init__(self, multiple: float = _MULTIPLE) -> None:
         self.multiple = positive("multiple", multiple, _MULTIPLE)
         if self.multiple <= 1:

@@ -39,8 +39,6 @@ class Optimizer(ABC):
     name: ClassVar[str]
     slots: ClassVar[tuple[str, ...]] = ()
     counts_steps: ClassVar[bool] = False
-    structured: ClassVar[bool] = False
-    """Whether a step is -lr times the gradient and nothing else, so that a structured one need not be made whole."""
     kernel: Callable[..., None]
 
     def __init__(self, lr: float) -> None:
@@ -55,6 +53,11 @@ class Optimizer(ABC):
     @lr.setter
     def lr(self, value: float) -> None:
         self._lr = positive("lr", value, 0.001)
+
+    @property
+    def structured(self) -> bool:
+        """Whether a step is minus its one coefficient times the gradient, so that a structured one need not be made whole."""
+        return False
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -106,7 +109,8 @@ class Optimizer(ABC):
             for name, param in params.items():
                 grad = grads[name]
                 if self.structured and isinstance(grad, Structured):
-                    grad.add_to(param, -self.lr)
+                    (rate,) = numbers
+                    grad.add_to(param, -rate)
                     continue
                 slots = [flat_like(self.state[f"{slot}.{name}"], param) for slot in self.slots]
                 self.kernel(rows[name], flat_like(as_array(grad), param), *slots, *typed[param.dtype])

@@ -35,11 +35,15 @@ class SGD(Optimizer):
     """
 
     name = "sgd"
-    structured = True
     kernel = staticmethod(_sgd)
 
     def __init__(self, lr: float = 0.005) -> None:
         super().__init__(lr)
+
+    @property
+    def structured(self) -> bool:
+        """See `Optimizer.structured`; a subclass may have equations of its own."""
+        return type(self).kernel is SGD.kernel
 
     def settings(self) -> dict[str, Any]:
         """See `Optimizer.settings`."""

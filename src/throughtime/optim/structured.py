@@ -8,13 +8,13 @@ where whole arrays take W1OLD.
 
 import math
 from abc import ABC, abstractmethod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.linalg.blas import dgemm, sgemm
 
 from throughtime.machine.arrays import Array
-from throughtime.machine.rows import add_rows, add_scaled_rows, sum_of_squares_in_float64
+from throughtime.machine.rows import add_rows, add_scaled_rows, euclidean_norm
 
 
 class Structured(ABC):
@@ -71,20 +71,22 @@ class OuterProducts(Structured):
     def norm(self) -> float:
         with np.errstate(over="ignore", invalid="ignore"):  # the norm tells
             triangle = np.linalg.qr(self.right.T, mode="r")
-            return abs(self.factor) * _norm(triangle @ self.left)
+            return abs(self.factor) * euclidean_norm((triangle @ self.left).reshape(-1))
 
     def add_to(self, array: Array, scale: float) -> None:
         gemm = sgemm if self.dtype == np.float32 else dgemm
-        # Fortran's matrices are these ones turned; it adds in place, which np.matmul cannot.
-        gemm(
-            scale * self.factor,
-            self.right.T,
-            self.left.T,
-            beta=1.0,
-            c=array.T,
-            trans_b=True,
-            overwrite_c=True,
-        )
+        rate, half = self._split(scale)
+        left, right = (_times(half, part) for part in (self.left, self.right))
+        # It adds in place, which np.matmul cannot, to a matrix in Fortran's order: to the array, or to it turned.
+        if array.flags.c_contiguous:
+            left, right, array = right, left, array.T
+        gemm(rate, left.T, right.T, beta=1.0, c=array, trans_b=True, overwrite_c=True)
+
+    def _split(self, scale: float) -> tuple[float, float]:
+        """What the product is multiplied by, and each of its sides."""
+        rate = scale * self.factor
+        # Where a clipped gradient was so large that this would be no normal number, the sides are small enough for it.
+        return (rate, 1.0) if _is_normal(rate, self.dtype) else (scale, math.sqrt(self.factor))
 
     def joined(self, other: Structured) -> "OuterProducts":
         assert isinstance(other, OuterProducts)
@@ -116,11 +118,14 @@ class SomeRows(Structured):
         self.shape = (rows.shape[1], count) if turned else (count, rows.shape[1])
 
     def norm(self) -> float:
-        return abs(self.factor) * _norm(self.rows)
+        return abs(self.factor) * euclidean_norm(self.rows.reshape(-1))
 
     def add_to(self, array: Array, scale: float) -> None:
         table = array.T if self.turned else array
-        add_scaled_rows(self.rows, self.dtype.type(scale * self.factor), self.ids, table)
+        rate, rows = scale * self.factor, self.rows
+        if not _is_normal(rate, self.dtype):
+            rate, rows = scale, _times(self.factor, rows)
+        add_scaled_rows(rows, self.dtype.type(rate), self.ids, table)
 
     def joined(self, other: Structured) -> "SomeRows":
         assert isinstance(other, SomeRows)
@@ -132,19 +137,31 @@ class SomeRows(Structured):
         )
 
 
-def _norm(array: Array) -> float:
-    return math.sqrt(sum_of_squares_in_float64(array.reshape(-1)))
-
-
 def as_array(gradient: Gradient) -> Array:
     """The whole array."""
     return gradient.dense() if isinstance(gradient, Structured) else gradient
 
 
 def add_gradients(total: Gradient, more: Gradient) -> Gradient:
-    """The sum of two gradients of one kind; arrays are added up in `total`."""
+    """The sum of two gradients; an array among them becomes it."""
     if isinstance(total, Structured):
-        assert isinstance(more, Structured)
-        return total.joined(more)
-    total += more
+        if isinstance(more, Structured):
+            return total.joined(more)
+        total, more = more, total
+    if isinstance(more, Structured):
+        more.add_to(total, 1.0)
+    else:
+        total += more
     return total
+
+
+def _is_normal(number: float, dtype: np.dtype[Any]) -> bool:
+    return number == 0 or abs(number) >= np.finfo(dtype).tiny
+
+
+def _times(factor: float, part: Array) -> Array:
+    """factor * part, the factor in float64: it need be no normal number of the part's own type."""
+    if factor == 1:
+        return part
+    scaled: Array = (part.astype(np.float64) * factor).astype(part.dtype)
+    return scaled

@@ -104,7 +104,7 @@ def draw(
         top_p * total if top_k == V else math.inf
     )  # what k of them have together is known when all k are there
     kept, total = 0, 0.0
-    while kept < top_k and total < enough:
+    while kept < top_k and (kept == 0 or total < enough):
         last = V - 1 - kept
         heap[0], heap[last] = heap[last], heap[0]
         _sift(heap, 0, last, p)

@@ -9,9 +9,12 @@ import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  # compiled products call its BLAS, which is listed once it is loaded
 from threadpoolctl import threadpool_info
 
+from throughtime.machine.precision import has_bf16
+from throughtime.machine.processor import float32_lanes
 
-def conditions(threads: int) -> dict[str, Any]:
-    """Versions, processor, BLAS and the number of threads, fit for JSON."""
+
+def conditions(threads: int, precision: str) -> dict[str, Any]:
+    """Versions, processor, BLAS, the number of threads, and what products are made with, fit for JSON."""
     blas = sorted(
         {
             f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
@@ -27,6 +30,8 @@ def conditions(threads: int) -> dict[str, Any]:
         "processor": _processor(),
         "blas": blas,
         "threads": threads,
+        "vectors": float32_lanes(),
+        "matrix tiles": precision == "bf16" and has_bf16(),
     }
 
 

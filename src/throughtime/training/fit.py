@@ -134,8 +134,8 @@ def fit(
         Into how many parts a batch is split, one a thread. The same bits are promised for the same number.
     precision : "full" or "bf16"
         "bf16" rounds the operands of products to bfloat16, two to four times as fast on a processor with AMX (Linux);
-        weights, states and gradients stay in float32, and so do evaluations and probes. Elsewhere products are in float32,
-        and a `Noticed` event says so.
+        weights, states and gradients stay in float32, and so do evaluations, probes, and the examination of what went
+        wrong. Elsewhere products are in float32, and a `Noticed` event says so.
     callbacks : callable, or several
         Called with each event of `throughtime.training.events`. From `Started` on, one may raise
         `throughtime.StopTraining`: training then ends after the update under way.
@@ -263,5 +263,5 @@ def _config(
         else {"unit": tokenizer.unit, "vocab_size": tokenizer.vocab_size},
         "training": plan.record(),
         "corpus": material.record,
-        "machine": conditions(plan.threads),
+        "machine": conditions(plan.threads, plan.precision),
     }
