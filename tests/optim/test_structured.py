@@ -8,7 +8,7 @@ from throughtime.errors import ArgumentError
 from throughtime.machine.denormals import flush_to_zero
 from throughtime.machine.workspace import Workspace
 from throughtime.optim import SGD, Adam, Clip, ClipAuto, ClipNorm, ClipResult, ClipValue, global_norm
-from throughtime.optim.structured import OuterProducts, SomeRows, Structured, add_gradients
+from throughtime.optim.structured import OuterProducts, SomeRows, Structured, add_gradients, as_array
 
 pytestmark = pytest.mark.kernels
 
