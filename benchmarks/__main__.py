@@ -1,7 +1,7 @@
 """Everything that is claimed of speed, measured: `python -m benchmarks [W2 G1 memory ...] [--rounds N]`.
 
-Each peer runs in a process of its own, on as many processors as it may have threads, the peers in turn; medians over
-the rounds, and the ratio pair by pair, so that a comparison holds when the machine's speed drifts. Names are those of
+Each peer runs in a process of its own, on as many processors as it may have threads, and the processes take turns of a
+third of a second; medians over the rounds, and the ratio pair by pair, so that a comparison holds when the machine's speed drifts. Names are those of
 rows, or one of the sections memory, start and scaling.
 """
 
@@ -36,7 +36,7 @@ def measure_ceilings() -> Ceilings | None:
 
 def measure_row(row: Row, rounds: int, seconds: float) -> dict[str, Any]:
     """A row with its place below the ceilings, which are measured right after it, and its marks."""
-    found = time_row(row, rounds, seconds, lambda n, peer: note(f"{row.name}: round {n + 1}, {peer}"))
+    found = time_row(row, rounds, seconds, lambda peer: note(f"{row.name}: {peer}"))
     own = found["peers"][row.ours]
     if row.name in WORKLOADS and "milliseconds" in own:
         ceilings = measure_ceilings()
@@ -50,8 +50,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     names = [*ROWS, *SECTIONS]
     parser.add_argument("names", nargs="*", choices=[*names, []], metavar="NAME", help=", ".join(names))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.5, help="how long each peer is timed in a round")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.3, help="how long each peer is timed in a round")
     parser.add_argument("--out", type=Path, default=Path("bench.json"), help="where the JSON goes")
     parser.add_argument(
         "--picture", type=Path, default=Path("scaling.png"), help="where the picture of scaling goes"

@@ -1,10 +1,12 @@
-"""All peers of a row in turn, round after round, each time in a process of its own."""
+"""All peers of a row, each in a process of its own, in turn, round after round."""
 
 import json
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from benchmarks.peers import PEERS, environment
@@ -27,19 +29,63 @@ def run_module(module: str, *arguments: str, threads: int = 1) -> dict[str, Any]
     return found
 
 
+class Contestant:
+    """A peer in a process of its own, made ready for a task, that is timed whenever it is its turn."""
+
+    def __init__(self, peer: str, task: str, seconds: float) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # it is closed with the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.timing", peer, task, "--seconds", str(seconds), "--turns"],
+            env=environment(PEERS[peer].threads),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        self.ready = self._hear()
+
+    def __enter__(self) -> "Contestant":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._errors.close()
+
+    def turn(self) -> dict[str, Any]:
+        """What was measured, or why nothing can be."""
+        if "unavailable" in self.ready:
+            return self.ready
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._hear()
+
+    def _hear(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("{"):  # a library may have something to say, too
+                found: dict[str, Any] = json.loads(line)
+                return found
+        self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().strip().splitlines() or [f"ended with {self._process.returncode}"]
+        self.ready = {"unavailable": f"failed: {lines[-1]}"}
+        return self.ready
+
+
 def time_row(
-    row: Row, rounds: int, seconds: float, on_peer: Callable[[int, str], None] = lambda n, peer: None
+    row: Row, rounds: int, seconds: float, on_peer: Callable[[str], None] = lambda peer: None
 ) -> dict[str, Any]:
-    """Time everyone; a peer that cannot run is asked once."""
-    found: dict[str, list[dict[str, Any]]] = {peer: [] for peer in row.peers}
-    for n in range(rounds):
-        for peer, measured in found.items():
-            if (peer in row.once and n) or any("unavailable" in one for one in measured):
-                continue
-            on_peer(n, peer)
-            arguments = (peer, row.task, "--seconds", str(seconds))
-            measured.append(run_module("benchmarks.timing", *arguments, threads=PEERS[peer].threads))
-    return summarise(row, found)
+    """Make everyone ready, then let them take turns."""
+    contestants: dict[str, Contestant] = {}
+    with ExitStack() as stack:
+        for peer in row.peers:
+            on_peer(peer)
+            contestants[peer] = stack.enter_context(Contestant(peer, row.task, seconds))
+        turns = [{peer: one.turn() for peer, one in contestants.items()} for _ in range(rounds)]
+    return summarise(row, {peer: [turn[peer] for turn in turns] for peer in row.peers})
 
 
 def summarise(row: Row, found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -59,8 +105,7 @@ def summarise(row: Row, found: dict[str, list[dict[str, Any]]]) -> dict[str, Any
     ours = peers[row.ours].get("rounds", [])
     for peer, entry in peers.items():
         if peer != row.ours and ours and "rounds" in entry:
-            # A peer that ran in the first round alone is paired with that round.
-            ratios = [theirs / own for own, theirs in zip(ours, entry["rounds"], strict=False)]
+            ratios = [theirs / own for own, theirs in zip(ours, entry["rounds"], strict=True)]
             entry |= {"ratio": statistics.median(ratios), "ratios": ratios}
     return {"name": row.name, "meaning": row.meaning, "ours": row.ours, "peers": peers}
 

@@ -61,7 +61,7 @@ def ratio_cells(entry: dict[str, Any]) -> tuple[str, str]:
     if "ratio" not in entry:
         return "", ""
     low, high = min(entry["ratios"]), max(entry["ratios"])
-    span = f"{low:.2f} - {high:.2f}" if len(entry["ratios"]) > 1 else "1 round"
+    span = f"{low:.2f} - {high:.2f}"
     return f"{entry['ratio']:.2f}", span
 
 
