@@ -48,9 +48,7 @@ class Contestant:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.__exit__(None, None, None)  # its pipes are closed, which ends it, and it is waited for
         self._errors.close()
 
     def turn(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def time(row: dict[str, Any], entry: dict[str, Any]) -> str:
 
 
 def ratio_cells(entry: dict[str, Any]) -> tuple[str, str]:
-    """A peer's ratio and its span; empty for ourselves, no span of one round."""
+    """A peer's ratio and its span; empty for ourselves."""
     if "ratio" not in entry:
         return "", ""
     low, high = min(entry["ratios"]), max(entry["ratios"])
