@@ -7,11 +7,13 @@ rows, or one of the sections memory, start and scaling.
 
 import argparse
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
 from benchmarks import baseline, report, scaling, start, step_memory
+from benchmarks.ceilings import OPERATIONS
 from benchmarks.compare import judge, run_module, time_row
 from benchmarks.machine import describe_machine, describe_threads, describe_versions, now
 from benchmarks.roofline import Ceilings, place
@@ -26,22 +28,17 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def measure_ceilings() -> Ceilings | None:
-    """The better library's peak, and the memory's bandwidth as NumPy's process has it; None where that fails."""
-    own, other = (run_module("benchmarks.ceilings", library) for library in ("numpy", "torch"))
-    if "bandwidth" not in own:
-        return None
-    return Ceilings(max(one.get("peak", 0.0) for one in (own, other)), own["bandwidth"])
-
-
 def measure_row(row: Row, rounds: int, seconds: float) -> dict[str, Any]:
-    """A row with its place below the ceilings, which are measured right after it, and its marks."""
+    """A row with its place below the ceilings, and its marks."""
     found = time_row(row, rounds, seconds, lambda peer: note(f"{row.name}: {peer}"))
-    own = found["peers"][row.ours]
-    if row.name in WORKLOADS and "milliseconds" in own:
-        ceilings = measure_ceilings()
-        if ceilings:
-            found["roofline"] = place(WORKLOADS[row.task], own["milliseconds"], ceilings) | ceilings._asdict()
+    shares = found.pop("products_each", [])
+    memory = run_module("benchmarks.ceilings") if shares else {}
+    if "bandwidth" in memory:
+        milliseconds = found["peers"][row.ours]["milliseconds"]
+        # One product is so large a part of our step, in the median of the rounds: that tells the peak of those moments.
+        peak = OPERATIONS / (1e-3 * milliseconds * statistics.median(shares))
+        ceilings = Ceilings(peak, memory["bandwidth"])
+        found["roofline"] = place(WORKLOADS[row.task], milliseconds, ceilings) | ceilings._asdict()
     return found | {"marks": judge(row, found)}
 
 

@@ -1,15 +1,15 @@
-"""The machine's two ceilings for one thread: `python -m benchmarks.ceilings numpy|torch`."""
+"""The machine's two ceilings for one thread: products, and `python -m benchmarks.ceilings`, the memory's bandwidth."""
 
-import argparse
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import pin
+from benchmarks.peers import Timed, pin
 
-SIZES = (1024, 2048)  # of the square products
+SIZE = 1024  # of the square products
+OPERATIONS = 2 * SIZE**3
 TIMES = 4
 LEAST, MOST = 64 << 20, 640 << 20  # bytes of each array that streams through the memory
 
@@ -34,40 +34,34 @@ def largest_cache() -> int:
     return max((int(size[:-1]) * units[size[-1]] for size in sizes), default=0)
 
 
-def measure_numpy() -> dict[str, float]:
-    """Square products, and c = a + b over arrays twice as large as the largest cache, as far as `MOST` allows."""
-    import numpy as np
+def make_product(task: Any, library: str) -> Timed:
+    """A square product in float32; whatever the task, it is what the task's own products are held against."""
+    if library == "numpy":
+        import numpy as np
 
-    rng = np.random.default_rng(0)
-    peak = 0.0
-    for n in SIZES:
-        a, b = rng.standard_normal((2, n, n), np.float32)
-        out = np.empty((n, n), np.float32)
-        peak = max(peak, 2 * n**3 / fastest(lambda a=a, b=b, out=out: np.matmul(a, b, out=out)))
-    size = min(MOST, max(LEAST, 2 * largest_cache()))
-    a, b, c = (np.ones(size // 4, np.float32) for _ in range(3))
-    return {"peak": peak, "bandwidth": 3 * size / fastest(lambda: np.add(a, b, out=c))}
-
-
-def measure_torch() -> dict[str, float]:
-    """Square products."""
+        a, b = np.random.default_rng(0).standard_normal((2, SIZE, SIZE), np.float32)
+        out = np.empty_like(a)
+        return Timed(lambda: np.matmul(a, b, out=out), "float32, 1 thread")
     import torch
 
     torch.set_num_threads(1)
-    peak = 0.0
-    for n in SIZES:
-        a, b, out = torch.randn(n, n), torch.randn(n, n), torch.empty(n, n)
-        peak = max(peak, 2 * n**3 / fastest(lambda a=a, b=b, out=out: torch.matmul(a, b, out=out)))
-    return {"peak": peak}
+    left, right, product = torch.randn(SIZE, SIZE), torch.randn(SIZE, SIZE), torch.empty(SIZE, SIZE)
+    return Timed(lambda: torch.matmul(left, right, out=product), "float32, 1 thread")
+
+
+def measure_bandwidth() -> float:
+    """Bytes a second of c = a + b over arrays twice as large as the largest cache, as far as `MOST` allows."""
+    import numpy as np
+
+    size = min(MOST, max(LEAST, 2 * largest_cache()))
+    a, b, c = (np.ones(size // 4, np.float32) for _ in range(3))
+    return 3 * size / fastest(lambda: np.add(a, b, out=c))
 
 
 def main() -> None:
-    """Print one JSON object: operations and bytes a second."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("library", choices=("numpy", "torch"))
-    library = parser.parse_args().library
+    """Print one JSON object."""
     pin(1)
-    print(json.dumps(measure_numpy() if library == "numpy" else measure_torch()))
+    print(json.dumps({"bandwidth": measure_bandwidth()}))
 
 
 if __name__ == "__main__":

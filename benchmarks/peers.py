@@ -61,6 +61,8 @@ PEERS = {
     "torch-compile": Peer("step_torch_compile"),
     "jax": Peer("step_jax"),
     "numpy-classic": Peer("step_article"),
+    "product-numpy": Peer("ceilings", {"library": "numpy"}, function="make_product"),
+    "product-torch": Peer("ceilings", {"library": "torch"}, function="make_product"),
     "profile-throughtime": Peer("profile_throughtime", function="make_timed"),
     "profile-torch-each": Peer("profile_torch", {"way": "each"}, function="make_timed"),
     "profile-torch-batched": Peer("profile_torch", {"way": "batched"}, function="make_timed"),
