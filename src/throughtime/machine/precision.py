@@ -1,7 +1,7 @@
 """In which precision products are made: the operands' own, or bfloat16 on the processor's matrix tiles.
 
 With bfloat16 only the operands of products are rounded. Weights, states, gates, gradients and sums stay in float32, and
-cells and sweeps know nothing of it. One thread, a whole step of a word LSTM of 200 units: W4FULL ms in float32, W4BF16 here.
+cells and sweeps know nothing of it. One thread, a whole step of a word LSTM of 200 units: 87 ms in float32, 32 here.
 """
 
 from typing import Any

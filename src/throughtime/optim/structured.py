@@ -2,8 +2,8 @@
 
 A batch of few rows gives a readout's weight a gradient of low rank, and a text of few words touches few rows of an
 embedding or columns of a one-hot input. Stochastic gradient descent needs neither array: their norms follow from their
-parts, and each is added to its parameter as it is made. The article's model, 20 words of 8000, takes W1NEW ms a step
-where whole arrays take W1OLD.
+parts, and each is added to its parameter as it is made. The article's model, 20 words of 8000, takes 2.5 ms a step
+where whole arrays take 3.5.
 """
 
 import math

@@ -133,7 +133,7 @@ def fit(
     threads : int
         Into how many parts a batch is split, one a thread. The same bits are promised for the same number.
     precision : "full" or "bf16"
-        "bf16" rounds the operands of products to bfloat16, two to four times as fast on a processor with AMX (Linux);
+        "bf16" rounds the operands of products to bfloat16, about twice as fast on a processor with AMX (Linux);
         weights, states and gradients stay in float32, and so do evaluations, probes, and the examination of what went
         wrong. Elsewhere products are in float32, and a `Noticed` event says so.
     callbacks : callable, or several
