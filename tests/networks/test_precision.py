@@ -76,8 +76,9 @@ def test_elsewhere_products_are_in_float32_and_a_warning_says_so_once(monkeypatc
     for module in (precision, gradients):
         monkeypatch.setattr(module, "has_bf16", lambda: False)
     full = tt.bptt(model(), *data())
+    precision.warn_of_float32.cache_clear()
     with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("default")
+        warnings.simplefilter("always")
         for _ in range(2):
             found = tt.bptt(model(), *data(), precision="bf16")
     assert [str(each.message) for each in heard] == [precision.NO_BF16]

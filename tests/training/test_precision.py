@@ -83,6 +83,17 @@ def test_elsewhere_training_is_in_float32_and_says_so_once(text, tokenizer, monk
         np.testing.assert_array_equal(found.model.params[name], array)
 
 
+def test_fit_warns_where_nobody_hears_its_events(text, tokenizer, monkeypatch):
+    from throughtime.machine import precision
+    from throughtime.training import fit
+
+    for module in (precision, loop, fit):
+        monkeypatch.setattr(module, "has_bf16", lambda: False)
+    precision.warn_of_float32.cache_clear()
+    with pytest.warns(UserWarning, match="bf16 cannot be had here"):
+        tt.fit(wide_model(tokenizer), text, tokenizer=tokenizer, precision="bf16", **HOW)
+
+
 def test_what_is_no_precision_is_refused_before_anything_is_written(text, tokenizer, tmp_path):
     with pytest.raises(tt.ArgumentError, match="precision 'half' found; expected one of full, bf16"):
         tt.fit(wide_model(tokenizer), text, tokenizer=tokenizer, precision="half", out=tmp_path / "run")

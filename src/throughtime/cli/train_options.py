@@ -111,7 +111,10 @@ class TrainOptions:
     threads: Annotated[int, _gradient("Share a batch out among so many threads.", callback=whole(1))] = 1
     precision: Annotated[
         Literal["full", "bf16"],
-        _gradient("Round the operands of products to bfloat16: faster on processors with AMX."),
+        _gradient(
+            "full: products in float32. bf16: their operands rounded to bfloat16, about twice as fast from some 128 units "
+            "on, under Linux on processors with AMX; elsewhere as full."
+        ),
     ] = "full"
 
     optimizer: Annotated[

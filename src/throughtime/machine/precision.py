@@ -4,6 +4,8 @@ With bfloat16 only the operands of products are rounded. Weights, states, gates,
 cells and sweeps know nothing of it. One thread, a whole step of a word LSTM of 200 units: 87 ms in float32, 32 here.
 """
 
+import functools
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,10 @@ from throughtime.machine.products import FULL, WORTH_A_LAYOUT, Products, Recurre
 
 PRECISIONS = ("full", "bf16")
 
-NO_BF16 = "precision bf16 needs a processor with AMX, Linux, and its leave to use it; without them products are in float32."
+NO_BF16 = (
+    "precision bf16 cannot be had here: it needs a processor with AMX, a Linux that grants it, and the compiler set for "
+    "this processor (no NUMBA_CPU_NAME); products are made in float32."
+)
 """What is to be said once where `has_bf16` is false."""
 
 # Multiply-adds: below, the 10 us that a call of the tiles' product takes are more than it saves.
@@ -52,6 +57,12 @@ class Bfloat16:
 def has_bf16() -> bool:
     """Whether this processor and system have products of bfloat16; nothing of them is compiled where they have not."""
     return has_features("amx-bf16", "avx512bf16") and available()
+
+
+@functools.cache
+def warn_of_float32() -> None:
+    """Warn once in a process that products are in float32 after all."""
+    warnings.warn(NO_BF16, stacklevel=3)
 
 
 def products_of(precision: str, dtype: Any) -> Products:

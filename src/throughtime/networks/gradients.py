@@ -1,13 +1,12 @@
 """Gradients of a model by backpropagation through time, and the check of them by central differences."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from throughtime.errors import ArgumentError, GradientError
 from throughtime.machine.arrays import Array
-from throughtime.machine.precision import NO_BF16, has_bf16, products_of
+from throughtime.machine.precision import has_bf16, products_of, warn_of_float32
 from throughtime.machine.workspace import Workspace
 from throughtime.networks.layer import State
 from throughtime.networks.network import BPTT, Network
@@ -58,7 +57,7 @@ def bptt(
         none. For the plain RNN and what is like it (`Cell.direct` is False), and not with Window.
     precision : "full" or "bf16"
         "bf16" rounds the operands of products to bfloat16 and sums in float32, for a float32 model on a processor with
-        AMX (Linux); elsewhere a warning says once that products are in float32.
+        AMX (Linux); small products stay in float32. Elsewhere a warning says once that all are in float32.
 
     Returns
     -------
@@ -81,7 +80,7 @@ def bptt(
     """
     products = products_of(precision, model.dtype)
     if precision == "bf16" and not has_bf16():
-        warnings.warn(NO_BF16, stacklevel=2)
+        warn_of_float32()
     return model.bptt(
         inputs,
         targets,

@@ -30,8 +30,8 @@ def conditions(threads: int, precision: str) -> dict[str, Any]:
         "processor": _processor(),
         "blas": blas,
         "threads": threads,
-        "vectors": float32_lanes(),
-        "matrix tiles": precision == "bf16" and has_bf16(),
+        "float32 a vector": float32_lanes(),
+        "products of bfloat16": precision == "bf16" and has_bf16(),
     }
 
 

@@ -10,7 +10,7 @@ import throughtime
 from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.errors import ArgumentError, DivergedError
-from throughtime.machine.precision import require_precision
+from throughtime.machine.precision import has_bf16, require_precision, warn_of_float32
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.omega import check_omega
 from throughtime.optim import Clip, Optimizer, Schedule
@@ -135,7 +135,8 @@ def fit(
     precision : "full" or "bf16"
         "bf16" rounds the operands of products to bfloat16, about twice as fast on a processor with AMX (Linux);
         weights, states and gradients stay in float32, and so do evaluations, probes, and the examination of what went
-        wrong. Elsewhere products are in float32, and a `Noticed` event says so.
+        wrong. Small models gain little, as small products stay in float32. Elsewhere all products are in float32; a `Noticed`
+        event says so, or a warning where there are no callbacks.
     callbacks : callable, or several
         Called with each event of `throughtime.training.events`. From `Started` on, one may raise
         `throughtime.StopTraining`: training then ends after the update under way.
@@ -195,6 +196,8 @@ def fit(
         )
     check_omega(plan.omega, model.layers.cell, plan.within_update)
     require_precision(plan.precision, model.dtype)
+    if plan.precision == "bf16" and not callbacks and not has_bf16():
+        warn_of_float32()  # nobody hears the event
     require_tokenizer(model, tokenizer)
     path = None if out is None else Path(out)
     _require_directory(path, resume, on_incident)
