@@ -11,7 +11,7 @@ READY   := $(VENV)/.ready
 DEMO       := runs/demo
 DEMO_TRAIN := --unit char --cell lstm --hidden-size 192 --seq-len 64 --batch-size 32 \
               --optimizer adam --lr 5e-3 --schedule halve --clip-norm 1 --epochs 10 --val-fraction 0.05 --seed 1
-DEMO_WRITE := --prompt "The " --length 600 --temperature 0.5 --seed 1
+DEMO_WRITE := --prompt "The " --length 600 --temperature 0.5 --seed 2
 
 .DEFAULT_GOAL := help
 # Two installs into one environment at once would trip over each other.
