@@ -5,7 +5,7 @@ multiplied by `scale`: 1 for the article's sum, 1 / `count_targets` for the mean
 the same logits give the same bits.
 
 The readout's bias can come along: it is added to the outputs here, and its gradient summed here, while each row is in
-cache. As passes of their own over 7 million logits the two took 8 ms of a word LSTM's step of 90.
+cache: of 7 million logits, a word LSTM's, in 1.7 ms where passes of their own take 2.9.
 """
 
 import math
