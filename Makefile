@@ -118,7 +118,7 @@ ORACLE := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["pro
 
 $(READY)-oracle: pyproject.toml $(READY)-venv
 	@echo "Installing PyTorch, the oracle that the tests compare with (about 1 GB) ..."
-	@if $(PIP) "$$($(BIN)/python -c '$(ORACLE)')"; then \
+	@if $(PIP) $$($(BIN)/python -c '$(ORACLE)'); then \
 	  touch $@; \
 	elif [ "$$THROUGHTIME_REQUIRE_TORCH" = 1 ] || [ "$$CI" = 1 ] || [ "$$CI" = true ]; then \
 	  echo "make: PyTorch could not be installed (reason above); in CI the tests against it must run." >&2; exit 1; \

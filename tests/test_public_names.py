@@ -24,6 +24,7 @@ ERRORS = {
     "DivergedError",
     "GradientError",
     "DamagedError",
+    "MissingError",
 }
 SIGNALS = {"Interrupted", "StopTraining"}  # no errors: how training ends
 LAZY = {

@@ -1,7 +1,6 @@
 import json
 import math
 import struct
-import sys
 from pathlib import Path
 
 import pytest
@@ -160,11 +159,3 @@ def test_tensorboard_hears_a_training(tmp_path):
     losses = [(record["step"], record["loss"]) for record in run.history if "loss" in record]
     assert curve(events, "train/loss") == losses
     assert isinstance(run.finished, Finished)
-
-
-def test_tensorboard_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(
-        tt.ArgumentError, match=r"expected it for .* pip install 'throughtime\[tensorboard\]'"
-    ):
-        TensorBoard(tmp_path)

@@ -9,7 +9,8 @@ ThroughtimeError
 │   ├── TextError             a text that is missing, empty, binary, not UTF-8, or too short
 │   ├── RunError              a run directory that cannot be used
 │   │   └── DamagedError      a file whose bytes have changed since it was written
-│   └── CellError             a cell that breaks the contract of `throughtime.cells`
+│   ├── CellError             a cell that breaks the contract of `throughtime.cells`
+│   └── MissingError          an optional package that is not installed
 └── WorkFailed                the work itself failed; the command line exits with 1
     ├── DivergedError         a loss or a gradient that is not finite
     └── GradientError         a gradient check above its tolerance
@@ -59,6 +60,10 @@ class DamagedError(RunError):
 
 class CellError(InputError, ValueError):
     """A cell breaks the contract of `throughtime.cells`."""
+
+
+class MissingError(InputError, ImportError):
+    """An optional package is not installed."""
 
 
 class WorkFailed(ThroughtimeError):

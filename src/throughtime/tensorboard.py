@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from throughtime.errors import ArgumentError
+from throughtime.extras import require
 from throughtime.training.directory import CONFIG
 from throughtime.training.events import (
     Evaluated,
@@ -18,6 +18,9 @@ from throughtime.training.events import (
     Step,
     Stopped,
 )
+
+require("tensorboardX", "tensorboard")
+import tensorboardX  # noqa: E402
 
 # As many as TensorBoard keeps of a curve. A point is the mean of the updates since the one before.
 _POINTS = 1000
@@ -36,11 +39,6 @@ class TensorBoard:
     log_dir : path
         Where the files go; TensorBoard's --logdir.
 
-    Raises
-    ------
-    ArgumentError
-        tensorboardX is not installed.
-
     Examples
     --------
     >>> import tempfile
@@ -49,14 +47,6 @@ class TensorBoard:
     """
 
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
-        try:
-            import tensorboardX
-        except ImportError:
-            raise ArgumentError(
-                "tensorboardX is not installed; expected it for TensorBoard's files. "
-                "Type: pip install 'throughtime[tensorboard]'."
-            ) from None
-        self._open_writer = tensorboardX.SummaryWriter
         self._log_dir = Path(log_dir)
         self._writer: Any = None
         self._every = 1
@@ -90,7 +80,7 @@ class TensorBoard:
             self._writer.close()
         # A file's name tells the second it was begun in, which need not be its own.
         number = len(list(self._log_dir.glob("events.*")))
-        self._writer = self._open_writer(
+        self._writer = tensorboardX.SummaryWriter(
             str(self._log_dir), purge_step=purge_step, filename_suffix=f".{number}"
         )
 

@@ -329,6 +329,7 @@ def test_train_for_tensorboard(cli, corpus, tmp_path):
 
 def test_train_for_tensorboard_says_what_to_install_before_the_text_is_read(cli, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    monkeypatch.delitem(sys.modules, "throughtime.tensorboard", raising=False)
     result = cli("train", "missing.txt", "--tensorboard")
     assert result.code == 2
     assert "tensorboardX is not installed; expected it" in result.err

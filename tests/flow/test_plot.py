@@ -58,8 +58,8 @@ def test_plot_of_a_flow_without_a_gradient_is_empty(tmp_path):
 
 
 def test_plot_without_matplotlib_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"Run: pip install 'throughtime\[plot\]'"):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(tt.MissingError, match=r"Type: pip install 'throughtime\[plot\]'"):
         make_flow().plot()
 
 

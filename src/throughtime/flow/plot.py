@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from throughtime.extras import require
 from throughtime.flow.report.of_flow import cell_in_words
 from throughtime.flow.words import half_life_in_words
 from throughtime.machine.arrays import Array
@@ -31,17 +32,14 @@ def plot_flow(flow: "GradientFlow", ax: "Axes | None" = None) -> "Figure":
 
     Raises
     ------
-    ImportError
+    MissingError
         matplotlib is missing; the message says how to install it.
     DivergedError
         The gradient is no number.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "matplotlib found missing; expected to draw with it. Run: pip install 'throughtime[plot]', or use to_html."
-        ) from error
+    require("matplotlib", "plot")
+    from matplotlib.figure import Figure
+
     if ax is None:
         ax = Figure(figsize=(7, 4.2), layout="constrained").add_subplot()
     layers = range(flow.num_layers)

@@ -168,7 +168,7 @@ class GradientFlow:
 
         Raises
         ------
-        ImportError
+        MissingError
             matplotlib is missing; the message says how to install it.
         """
         from throughtime.flow.plot import plot_flow

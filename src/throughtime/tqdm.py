@@ -1,0 +1,5 @@
+"""Training as a progress bar of tqdm's."""
+
+from throughtime.extras import require
+
+require("tqdm", "tqdm")
