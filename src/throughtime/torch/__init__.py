@@ -6,3 +6,7 @@ import throughtime.torch as tt_torch
 from throughtime.extras import require
 
 require("torch", "torch")
+
+from throughtime.torch.layers import GRU, LSTM, RNN  # noqa: E402
+
+__all__ = ["GRU", "LSTM", "RNN"]

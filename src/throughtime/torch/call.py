@@ -1,0 +1,102 @@
+"""One call of a recurrent layer, as PyTorch's modules put it to their computation."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from throughtime.networks.bidirectional import SUFFIXES
+
+# PyTorch's own computations, by the names its modules call them with.
+_OWN = torch._VF
+
+
+@dataclass(frozen=True)
+class Call:
+    """What `torch._VF.gru` and its like are called with.
+
+    Attributes
+    ----------
+    name : "rnn_tanh", "rnn_relu", "gru" or "lstm"
+    input : (T, B, I), (B, T, I) if batch_first; packed the steps one after another, (N, I)
+    batch_sizes : (T,) of int64, or None
+        Of a packed input, how many sequences have each step; the longest come first.
+    states : tuple of (directions * num_layers, B, H)
+        h, for an LSTM h and c.
+    weights : tuple
+        Layer by layer and direction by direction weight_ih, weight_hh and, with `bias`, bias_ih, bias_hh.
+    """
+
+    name: str
+    input: Tensor
+    batch_sizes: Tensor | None
+    states: tuple[Tensor, ...]
+    weights: tuple[Tensor, ...]
+    bias: bool
+    num_layers: int
+    dropout: float
+    training: bool
+    bidirectional: bool
+    batch_first: bool
+
+    @classmethod
+    def of(cls, name: str, arguments: tuple[Any, ...]) -> Self:
+        """Read the arguments: nine with a padded input, nine others with a packed one."""
+        if isinstance(arguments[3], bool):
+            input, states, weights, bias, num_layers, dropout, training, bidirectional, batch_first = arguments
+            batch_sizes = None
+        else:
+            input, batch_sizes, states, weights, bias, num_layers, dropout, training, bidirectional = arguments
+            batch_first = False
+        states = (states,) if isinstance(states, Tensor) else tuple(states)
+        return cls(
+            name,
+            input,
+            batch_sizes,
+            states,
+            tuple(weights),
+            bias,
+            num_layers,
+            dropout,
+            training,
+            bidirectional,
+            batch_first,
+        )
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that a gradient can be asked for: input, states, weights."""
+        return self.input, *self.states, *self.weights
+
+    def on(self, tensors: tuple[Tensor, ...]) -> Self:
+        """The same call on other tensors, in the order of `tensors`."""
+        count = 1 + len(self.states)
+        return replace(self, input=tensors[0], states=tensors[1:count], weights=tensors[count:])
+
+    def by_pytorch(self) -> tuple[Tensor, ...]:
+        """y and the last states, by PyTorch's own code."""
+        states = self.states if self.name == "lstm" else self.states[0]
+        settings = self.weights, self.bias, self.num_layers, self.dropout, self.training, self.bidirectional
+        compute = getattr(_OWN, self.name)
+        if self.batch_sizes is None:
+            result: tuple[Tensor, ...] = compute(self.input, states, *settings, self.batch_first)
+        else:
+            result = compute(self.input, self.batch_sizes, states, *settings)
+        return result
+
+    @property
+    def draws(self) -> bool:
+        """Whether dropout draws random numbers."""
+        return self.training and self.num_layers > 1 and 0 < self.dropout < 1
+
+    @property
+    def directions(self) -> int:
+        """2 if bidirectional, otherwise 1."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def suffixes(self) -> list[str]:
+        """What the names of the weights of each layer and direction end in."""
+        ways = SUFFIXES[: self.directions]
+        return [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]

@@ -1,0 +1,81 @@
+"""A call of a recurrent layer as PyTorch's autograd meets it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from throughtime.cells.cell import Cell
+from throughtime.torch.call import Call
+from throughtime.torch.own_code import DOUBLE_BACKWARD, say
+from throughtime.torch.passes import Pass
+
+
+def compute(call: Call, cell: Cell) -> tuple[Tensor, ...]:
+    """y and the last states of a call that fits the sweeps."""
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in call.tensors):
+        result: tuple[Tensor, ...] = _Sweep.apply(call, cell, *call.tensors)
+        return result
+    return _tensors(Pass(call, cell, keep=False))
+
+
+class _Sweep(torch.autograd.Function):
+    """A forward pass by the sweeps with its way back; the gradient of a gradient is left to PyTorch's own code."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, cell: Cell, *tensors: Tensor) -> tuple[Tensor, ...]:
+        # PyTorch's own code, should it be asked for later, draws dropout from here.
+        ctx.random = torch.get_rng_state() if call.draws else None
+        passed = Pass(call, cell, keep=True)
+        ctx.call, ctx.passed = call, passed
+        # The pass refers to the same memory; these tell whether it was changed in place since.
+        ctx.save_for_backward(*tensors)
+        ctx.set_materialize_grads(False)
+        return _tensors(passed)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor | None, *dstates: Tensor | None) -> tuple[Tensor | None, ...]:
+        tensors, wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+            say(DOUBLE_BACKWARD)
+            return None, None, *_differentiably(ctx.call.on(tensors), wanted, (dy, *dstates), ctx.random)
+        spend = not torch._C._autograd._get_current_graph_task_keep_graph()
+        dx, dfirst, dweights = ctx.passed.backward(
+            None if dy is None else dy.numpy(),
+            [None if each is None else each.numpy() for each in dstates],
+            wanted[0],
+            spend,
+        )
+        if spend:
+            ctx.passed = None
+        found = (dx, *dfirst, *dweights)
+        return None, None, *(
+            torch.from_numpy(array) if want else None for array, want in zip(found, wanted, strict=True)
+        )
+
+
+def _tensors(passed: Pass) -> tuple[Tensor, ...]:
+    return (*map(torch.from_numpy, (passed.y, *passed.states)),)
+
+
+def _differentiably(
+    call: Call, wanted: tuple[bool, ...], douts: tuple[Tensor | None, ...], random: Tensor | None
+) -> list[Tensor | None]:
+    """The gradients of the call's tensors by PyTorch's own code, so that they have gradients in turn."""
+    with torch.enable_grad(), torch.random.fork_rng(devices=()):
+        if random is not None:
+            torch.set_rng_state(random)
+        # One of the tensors may have been made of another, as a state of the input: what belongs to whom is told
+        # by a node of each tensor's own.
+        own = tuple(tensor.view_as(tensor) for tensor in call.tensors)
+        outs = call.on(own).by_pytorch()
+        known = [(out, dout) for out, dout in zip(outs, douts, strict=True) if dout is not None]
+        grads = torch.autograd.grad(
+            [out for out, _ in known],
+            [tensor for tensor, want in zip(own, wanted, strict=True) if want],
+            [dout for _, dout in known],
+            create_graph=torch.is_grad_enabled(),
+            allow_unused=True,
+        )
+    each = iter(grads)
+    return [next(each) if want else None for want in wanted]
