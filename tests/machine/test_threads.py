@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -34,3 +38,37 @@ def test_blas_keeps_its_one_thread_until_the_last_of_several_blocks_ends():
         assert blas_threads() == {1}
         second.__exit__(None, None, None)
         assert blas_threads() == {2}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_fork_in_the_midst_of_many_blocks_leaves_the_child_able_to_open_one():
+    code = """
+import os, threading, warnings
+from throughtime.machine.threads import single_threaded_blas
+warnings.simplefilter("ignore")  # that threads are running
+done = False
+def busy():
+    while not done:
+        with single_threaded_blas():
+            pass
+with single_threaded_blas():
+    pass
+threads = [threading.Thread(target=busy) for _ in range(3)]
+for thread in threads:
+    thread.start()
+children = []
+for _ in range(60):
+    child = os.fork()
+    if not child:
+        with single_threaded_blas():
+            os._exit(0)
+    children.append(child)
+done = True
+for thread in threads:
+    thread.join()
+print(sum(os.waitpid(child, 0)[1] for child in children))
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert found.stdout.strip() == "0"

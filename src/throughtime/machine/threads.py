@@ -1,6 +1,7 @@
 """Threads of the linear algebra libraries, held to what pays."""
 
 import functools
+import os
 from contextlib import AbstractContextManager
 from threading import Lock
 
@@ -23,6 +24,13 @@ class _Hold:
     def __init__(self) -> None:
         self._guard = Lock()
         self._blocks = 0
+        if hasattr(os, "register_at_fork"):
+            # A forked child has no thread that could let go of the guard, but for the one that forked it.
+            os.register_at_fork(
+                before=self._guard.acquire,
+                after_in_parent=self._guard.release,
+                after_in_child=self._guard.release,
+            )
         self._found: list[tuple[LibController, int]] = []
 
     def __enter__(self) -> None:

@@ -1,5 +1,7 @@
 """One call of a recurrent layer, as PyTorch's modules put it to their computation."""
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -41,20 +43,20 @@ class Call:
     batch_first: bool
 
     @classmethod
-    def of(cls, name: str, arguments: tuple[Any, ...]) -> Self:
+    def of(cls, name: str, arguments: Sequence[Any]) -> Self:
         """Read the arguments: nine with a padded input, nine others with a packed one."""
+        batch_sizes, batch_first = None, False
         if isinstance(arguments[3], bool):
-            input, states, weights, bias, num_layers, dropout, training, bidirectional, batch_first = arguments
-            batch_sizes = None
+            *arguments, batch_first = arguments
         else:
-            input, batch_sizes, states, weights, bias, num_layers, dropout, training, bidirectional = arguments
-            batch_first = False
-        states = (states,) if isinstance(states, Tensor) else tuple(states)
+            batch_sizes = arguments[1]
+            arguments = arguments[:1] + arguments[2:]
+        read, states, weights, bias, num_layers, dropout, training, bidirectional = arguments
         return cls(
             name,
-            input,
+            read,
             batch_sizes,
-            states,
+            (states,) if isinstance(states, Tensor) else tuple(states),
             tuple(weights),
             bias,
             num_layers,
@@ -96,7 +98,13 @@ class Call:
         return 2 if self.bidirectional else 1
 
     @property
-    def suffixes(self) -> list[str]:
-        """What the names of the weights of each layer and direction end in."""
-        ways = SUFFIXES[: self.directions]
-        return [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]
+    def names(self) -> tuple[str, ...]:
+        """PyTorch's names of the weights."""
+        return _names(self.bias, self.num_layers, self.directions)
+
+
+@functools.cache
+def _names(bias: bool, num_layers: int, directions: int) -> tuple[str, ...]:
+    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if bias else ("weight_ih", "weight_hh")
+    ways = SUFFIXES[:directions]
+    return tuple(f"{kind}_l{layer}{way}" for layer in range(num_layers) for way in ways for kind in kinds)

@@ -21,7 +21,6 @@ _CELLS = {"rnn_tanh": rnn_tanh, "rnn_relu": rnn_relu, "gru": gru, "lstm": lstm}
 def _computation(name: str, cell: Cell) -> Callable[..., tuple[Tensor, ...]]:
     """What stands in for PyTorch's function of this name."""
 
-    @torch.compiler.disable
     def computed(*arguments: Any) -> tuple[Tensor, ...]:
         call = Call.of(name, arguments)
         reason = reason_for_own_code(call, cell)
@@ -31,7 +30,8 @@ def _computation(name: str, cell: Cell) -> Callable[..., tuple[Tensor, ...]]:
             say(reason)
         return call.by_pytorch()
 
-    return computed
+    unseen: Callable[..., tuple[Tensor, ...]] = torch.compiler.disable(computed)
+    return unseen
 
 
 _COMPUTATIONS = SimpleNamespace(**{name: _computation(name, cell) for name, cell in _CELLS.items()})

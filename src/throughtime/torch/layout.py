@@ -31,7 +31,7 @@ class Layout(Protocol):
 class Padded:
     """(T, B, feature), or (B, T, feature) where the batch comes first."""
 
-    lengths = None
+    lengths: Array | None = None
 
     def __init__(self, batch_first: bool) -> None:
         self._batch_first = batch_first
@@ -54,7 +54,8 @@ class Packed:
 
     def __init__(self, batch_sizes: Array) -> None:
         self._real = np.arange(batch_sizes[0]) < batch_sizes[:, None]
-        self.lengths = self._real.sum(axis=0)
+        self.lengths: Array | None = self._real.sum(axis=0)
+        self._total = int(batch_sizes.sum())
 
     def by_step(self, array: Array) -> Array:
         padded = np.zeros((*self._real.shape, array.shape[1]), array.dtype)
@@ -65,7 +66,7 @@ class Packed:
         return array[self._real]
 
     def between(self, draw: Callable[[tuple[int, ...]], Array], T: int, B: int) -> Array:
-        return self.by_step(draw((int(self.lengths.sum()),)))
+        return self.by_step(draw((self._total,)))
 
     def parts(self, B: int, count: int) -> list[slice]:
         count = min(count, B)

@@ -1,16 +1,22 @@
 """Which calls are left to PyTorch's own code, and why."""
 
 import functools
+import operator
 import warnings
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from throughtime.cells.cell import Cell
 from throughtime.torch.call import Call
 
 _DTYPES = torch.float32, torch.float64
+_PLAIN = Tensor, nn.Parameter
+_PROJECTED = "proj_size is set"
+# A call of the sweeps begins with about 0.1 ms of Python, and as much on the way back: over fewer steps PyTorch has done
+# as much by then. It is an LSTM's whole forward pass that PyTorch fuses in float32.
+FEWEST_STEPS = {"rnn_tanh": 8, "rnn_relu": 8, "gru": 4, "lstm": 8}
 DOUBLE_BACKWARD = "the gradient of a gradient was asked for"
 
 
@@ -26,7 +32,8 @@ def say(reason: str) -> None:
 def reason_for_own_code(call: Call, cell: Cell) -> str | None:
     """Why PyTorch must compute this call itself; None where the sweeps can.
 
-    What only PyTorch can refuse is a reason too, an empty one: its errors stay its own.
+    The reason is empty where nothing is to be said: PyTorch refuses what is wrong in words of its own, and of a few steps
+    it makes as much.
     """
     if torch._C._are_functorch_transforms_active():
         return "torch.func transforms it"
@@ -36,44 +43,79 @@ def reason_for_own_code(call: Call, cell: Cell) -> str | None:
         return "torch.jit traces it"
     if torch.is_autocast_enabled("cpu"):
         return "autocast chooses its type"
-    first = call.input
-    for tensor in call.tensors:
-        reason = _reason_of(tensor, first)
-        if reason is not None:
-            return reason
-    if len(call.weights) != len(call.suffixes) * (4 if call.bias else 2):
-        return "proj_size is set"
+    tensors, dtype = call.tensors, call.input.dtype
+    for tensor in tensors:
+        if not _is_array(tensor):
+            return _why_no_array(tensor)
+        if tensor.dtype is not dtype:
+            return ""
+    if dtype not in _DTYPES:
+        return f"its type is {dtype}"
+    if len(call.weights) != len(call.names):
+        return _PROJECTED
     return None if _fits(call, cell) else ""
 
 
-def _reason_of(tensor: Tensor, first: Tensor) -> str | None:
-    if type(tensor) is not Tensor and type(tensor) is not torch.nn.Parameter:
-        return f"a {type(tensor).__name__} is no plain tensor"
-    if tensor.device.type != "cpu":
+def reason_of_layer(layer: nn.RNNBase) -> str | None:
+    """Why every call of a layer as it is would be left to PyTorch's own code; None where not."""
+    if layer.proj_size:
+        return _PROJECTED
+    for weight in layer.parameters():
+        if not _is_array(weight):
+            return _why_no_array(weight)
+        if weight.dtype not in _DTYPES:
+            return f"its type is {weight.dtype}"
+    return None
+
+
+def _is_array(tensor: Tensor) -> bool:
+    plain = type(tensor) in _PLAIN
+    return plain and tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_neg()
+
+
+def _why_no_array(tensor: Tensor) -> str:
+    """Why a tensor's memory cannot be worked on as an array's."""
+    if not tensor.is_cpu:
         return f"a tensor lies on {tensor.device.type}"
-    if tensor.dtype not in _DTYPES:
-        return f"its type is {tensor.dtype}"
-    if tensor.layout is not torch.strided or tensor.is_neg():
-        return "a tensor's memory is no plain array"
-    return None if tensor.dtype == first.dtype else ""
+    return (
+        "a tensor's memory is no plain array"
+        if type(tensor) in _PLAIN
+        else f"a {type(tensor).__name__} is no plain tensor"
+    )
 
 
 def _fits(call: Call, cell: Cell) -> bool:
     """Whether all shapes agree: the sweeps reach by address, so that none may be taken on trust."""
-    directions, input_size, H = call.directions, call.input.shape[-1], call.weights[1].shape[-1]
-    rows = len(cell.gates) * H
-    if call.batch_sizes is None:
-        if call.input.dim() != 3:
+    directions, L = call.directions, call.num_layers
+    *lead, I = call.input.shape
+    if call.batch_sizes is not None:
+        T, B = len(call.batch_sizes), int(call.batch_sizes[0])
+        if lead != [int(call.batch_sizes.sum())]:
             return False
-        steps, B = call.input.shape[:2]
-        if call.batch_first:
-            steps, B = B, steps
+    elif len(lead) == 2:
+        T, B = reversed(lead) if call.batch_first else lead
     else:
-        steps, B = len(call.batch_sizes), int(call.batch_sizes[0])
-    shapes: list[tuple[int, ...]] = [(directions * call.num_layers, B, H)] * len(cell.states)
-    for layer in range(call.num_layers):
-        width = directions * H if layer else input_size
-        of_one = [(rows, width), (rows, H), *([(rows,), (rows,)] if call.bias else [])]
+        return False
+    H = call.weights[1].shape[-1]
+    expected = _shapes(cell, call.bias, L, directions, I, H)
+    state = directions * L, B, H
+    return (
+        FEWEST_STEPS[call.name] <= T
+        and min(B, I) > 0
+        and len(call.states) == len(cell.states)
+        and all(each.shape == state for each in call.states)
+        and all(map(operator.eq, [weight.shape for weight in call.weights], expected))
+    )
+
+
+@functools.cache
+def _shapes(
+    cell: Cell, bias: bool, num_layers: int, directions: int, I: int, H: int
+) -> tuple[tuple[int, ...], ...]:
+    """Of the weights, in the order of a call's."""
+    rows = len(cell.gates) * H
+    shapes: list[tuple[int, ...]] = []
+    for layer in range(num_layers):
+        of_one = [(rows, directions * H if layer else I), (rows, H), *([(rows,), (rows,)] if bias else [])]
         shapes += of_one * directions
-    found = [tuple(tensor.shape) for tensor in call.tensors[1:]]
-    return found == shapes and steps > 0 and B > 0 and input_size > 0
+    return tuple(shapes)

@@ -46,7 +46,7 @@ class Pass:
         x = self._layout.by_step(call.input.detach().numpy())
         T, B, _ = x.shape
         self._params = _params(call)
-        states = np.stack([state.detach().numpy() for state in call.states])
+        states = np.array([state.detach().numpy() for state in call.states])
         H = states.shape[3]
         self._stack = _stack(call.bidirectional, cell, H, call.num_layers, x.dtype)
         masks = _masks(call, self._layout, T, B, call.directions * H)
@@ -127,12 +127,8 @@ class _Run(NamedTuple):
 
 def _params(call: Call) -> dict[str, Array]:
     """The weights under PyTorch's names."""
-    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if call.bias else ("weight_ih", "weight_hh")
-    names = [f"{kind}{suffix}" for suffix in call.suffixes for kind in kinds]
-    return {
-        name: np.ascontiguousarray(weight.detach().numpy())
-        for name, weight in zip(names, call.weights, strict=True)
-    }
+    arrays = [np.ascontiguousarray(weight.detach().numpy()) for weight in call.weights]
+    return dict(zip(call.names, arrays, strict=True))
 
 
 @functools.cache
@@ -143,20 +139,22 @@ def _stack(bidirectional: bool, cell: Cell, H: int, num_layers: int, dtype: Any)
 
 def _masks(call: Call, layout: Layout, T: int, B: int, width: int) -> Masks:
     """Dropout's factors (T, B, width), drawn as PyTorch draws them: after the same seed they are the same."""
-    p = call.dropout
+    between, p = call.num_layers - 1, call.dropout
+    if not (call.training and p):
+        return [None] * between
 
     def draw(shape: tuple[int, ...]) -> Array:
         noise = torch.empty(*shape, width, dtype=call.input.dtype)
-        if p == 1:  # PyTorch draws nothing then
-            return noise.zero_().numpy()
-        return noise.bernoulli_(1 - p).div_(1 - p).numpy()
+        # PyTorch draws nothing where nothing is left.
+        drawn: Array = (noise.bernoulli_(1 - p).div_(1 - p) if p < 1 else noise.zero_()).numpy()
+        return drawn
 
-    dropping = call.training and p > 0
-    return [layout.between(draw, T, B) if dropping else None for _ in range(call.num_layers - 1)]
+    return [layout.between(draw, T, B) for _ in range(between)]
 
 
 def _threads(cell: Cell, shape: tuple[int, ...], H: int) -> int:
     """As many as the work is worth, at most as many as PyTorch's settings allow."""
     T, B, I = shape
     products = T * B * len(cell.gates) * H * (I + H) / 1e6
-    return max(1, min(torch.get_num_threads(), int(products / _WORTH_A_THREAD)))
+    allowed: int = torch.get_num_threads()
+    return max(1, min(allowed, int(products / _WORTH_A_THREAD)))

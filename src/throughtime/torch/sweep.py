@@ -49,8 +49,10 @@ class _Sweep(torch.autograd.Function):
         if spend:
             ctx.passed = None
         found = (dx, *dfirst, *dweights)
-        return None, None, *(
-            torch.from_numpy(array) if want else None for array, want in zip(found, wanted, strict=True)
+        return (
+            None,
+            None,
+            *(torch.from_numpy(array) if want else None for array, want in zip(found, wanted, strict=True)),
         )
 
 
