@@ -50,7 +50,7 @@ class Call:
             *arguments, batch_first = arguments
         else:
             batch_sizes = arguments[1]
-            arguments = arguments[:1] + arguments[2:]
+            arguments = [arguments[0], *arguments[2:]]
         read, states, weights, bias, num_layers, dropout, training, bidirectional = arguments
         return cls(
             name,

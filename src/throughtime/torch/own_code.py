@@ -17,7 +17,7 @@ _PROJECTED = "proj_size is set"
 # A call of the sweeps begins with about 0.1 ms of Python, and as much on the way back: over fewer steps PyTorch has done
 # as much by then. It is an LSTM's whole forward pass that PyTorch fuses in float32.
 FEWEST_STEPS = {"rnn_tanh": 8, "rnn_relu": 8, "gru": 4, "lstm": 8}
-DOUBLE_BACKWARD = "the gradient of a gradient was asked for"
+BEYOND_ONE_GRADIENT = "a gradient of a gradient, or many gradients at once, were asked for"
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from throughtime.cells.cell import Cell
 from throughtime.torch.call import Call
-from throughtime.torch.own_code import DOUBLE_BACKWARD, say
+from throughtime.torch.own_code import BEYOND_ONE_GRADIENT, say
 from throughtime.torch.passes import Pass
 
 
@@ -36,8 +36,8 @@ class _Sweep(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, *dstates: Tensor | None) -> tuple[Tensor | None, ...]:
         tensors, wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
-        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
-            say(DOUBLE_BACKWARD)
+        if torch.is_grad_enabled() or any(map(_is_batched, (dy, *dstates))):
+            say(BEYOND_ONE_GRADIENT)
             return None, None, *_differentiably(ctx.call.on(tensors), wanted, (dy, *dstates), ctx.random)
         spend = not torch._C._autograd._get_current_graph_task_keep_graph()
         dx, dfirst, dweights = ctx.passed.backward(
@@ -54,6 +54,14 @@ class _Sweep(torch.autograd.Function):
             None,
             *(torch.from_numpy(array) if want else None for array, want in zip(found, wanted, strict=True)),
         )
+
+
+def _is_batched(gradient: Tensor | None) -> bool:
+    """Whether it stands for many gradients at once, as `is_grads_batched` and torch.func.vmap have them."""
+    functorch = torch._C._functorch
+    return gradient is not None and (
+        functorch.is_batchedtensor(gradient) or functorch.is_legacy_batchedtensor(gradient)
+    )
 
 
 def _tensors(passed: Pass) -> tuple[Tensor, ...]:
