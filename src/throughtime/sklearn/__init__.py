@@ -1,6 +1,6 @@
 """Recurrent networks as scikit-learn's estimators.
 
-    from throughtime.sklearn import SequenceClassifier, SequenceRegressor
+from throughtime.sklearn import SequenceClassifier, SequenceRegressor
 """
 
 from throughtime.extras import require

@@ -98,6 +98,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """
 
     _loss = "softmax"
+    score = SequenceEstimator.score  # the mixin's own knows only one target a sequence
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Go over some sequences once, in batches.
@@ -122,8 +123,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             raise ArgumentError(
                 f"classes={given.tolist()} found; expected {known.tolist()}, as in the first call to partial_fit. Leave them out."
             )
-        self._named = given
-        return self._fit_partially(X, y)
+        return self._fit_partially(X, y, given)
 
     def predict(self, X: Any) -> Any:
         """Return the most probable class of each sequence: (n,); with at="every" of each step: (n, T), or a list of (T_i,)."""
@@ -140,10 +140,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         sequences, logits = self._outputs(X)
         return self._arrange(sequences, log_softmax(logits, axis=1))
 
-    def _begin_targets(self, rows: Any, dtype: np.dtype[Any]) -> tuple[Array, int]:
+    def _begin_targets(self, rows: Any, dtype: np.dtype[Any], classes: Any) -> tuple[Array, int]:
         labels = read_labels(rows)
-        named = self.__dict__.pop("_named", None)
-        self.classes_ = np.unique(labels) if named is None else named
+        self.classes_ = np.unique(labels if classes is None else classes)
         return ids_of(labels, self.classes_), len(self.classes_)
 
     def _known_targets(self, rows: Any) -> Array:

@@ -1,11 +1,11 @@
 """What the classifier and the regressor share: parameters, reading, learning, scoring."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -13,13 +13,14 @@ from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError, ShapeError
 from throughtime.flow.profile import GradientFlow, gradient_flow
 from throughtime.machine.arrays import Array
+from throughtime.networks.scored import require_at
 from throughtime.networks.sequence_model import SequenceModel
 from throughtime.networks.validation import require_dtype
 from throughtime.optim import Optimizer
 from throughtime.sklearn.passes import Updates, outputs_of
 from throughtime.sklearn.sequences import Sequences, read_sequences
 from throughtime.sklearn.settings import Settings
-from throughtime.sklearn.stopping import Stopping
+from throughtime.sklearn.stopping import Stopping, hold_out
 from throughtime.sklearn.targets import read_rows
 from throughtime.truncation import Truncation
 
@@ -39,7 +40,7 @@ class SequenceEstimator(BaseEstimator):
         at: str = "last",
         truncation: str | Truncation | None = "full",
         optimizer: str | Optimizer = "adam",
-        learning_rate_init: float = 0.005,
+        learning_rate_init: float = 0.01,
         clip_norm: float | str | None = 1.0,
         batch_size: int = 32,
         max_iter: int = 100,
@@ -163,10 +164,17 @@ class SequenceEstimator(BaseEstimator):
     # ------------------------------------------------------------ what a subclass says
 
     _loss: str
+    model_: SequenceModel
+    loss_curve_: list[float]
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
 
     @abstractmethod
-    def _begin_targets(self, rows: Any, dtype: np.dtype[Any]) -> tuple[Array, int]:
-        """From rows of y, the first that are seen: targets as the model takes them, and its number of outputs."""
+    def _begin_targets(self, rows: Any, dtype: np.dtype[Any], classes: Any) -> tuple[Array, int]:
+        """From rows of y, the first that are seen: targets as the model takes them, and its number of outputs.
+
+        `classes` are those that `partial_fit` was told of, or None.
+        """
 
     @abstractmethod
     def _known_targets(self, rows: Any) -> Array:
@@ -229,32 +237,40 @@ class SequenceEstimator(BaseEstimator):
         """Learn until nothing gets better, or `max_iter` epochs."""
         settings = Settings.of(self.get_params(deep=False))
         self._random = check_random_state(self.random_state)
-        sequences, rows, targets = self._take_in(X, y, begin)
         self._optimizer, self._clip = settings.optimizer, settings.clip
-        held_out: tuple[Sequences, Any] | None = None
-        if self.early_stopping:
-            sequences, targets, held_out = self._hold_out(
-                sequences, targets, rows, settings.validation_fraction
-            )
-        self.n_iter_ = 0
-        stopping = Stopping(self.model_, settings.tol, settings.n_iter_no_change)
-        updates = self._updates(settings)
-        while self.n_iter_ < settings.max_iter and not stopping.due:
-            self._epoch(updates, sequences, targets, settings.batch_size)
-            if held_out is None:
-                stopping.hear(-self.loss_)
-            else:
-                kept, truth = held_out
-                score = self._score(truth, outputs_of(self.model_, kept), None)
-                self.validation_scores_.append(score)
-                self._say(f"Validation score: {score:f}")
-                stopping.hear(score)
-        if held_out is not None:
-            stopping.restore()
-            self.best_validation_score_ = stopping.best
+        sequences, rows, targets = self._take_in(X, y, begin)
+        if not self.early_stopping:
+            self._learn(sequences, targets, settings, lambda: -self.loss_)
+            return self
+        alike = self._split_by(rows)
+        chosen, others = hold_out(len(sequences), settings.validation_fraction, alike, self._random)
+        by_step = self.model_.at == "every"
+        learned, scored = (sequences.rows_of(part) if by_step else part for part in (chosen, others))
+        held_out, truth = sequences.take(others), np.asarray(rows)[scored]
+        scores: list[float] = []
+
+        def score() -> float:
+            scores.append(self._score(truth, outputs_of(self.model_, held_out), None))
+            self._say(f"Validation score: {scores[-1]:f}")
+            return scores[-1]
+
+        stopping = self._learn(sequences.take(chosen), targets[learned], settings, score)
+        stopping.restore()
+        self.validation_scores_, self.best_validation_score_ = scores, stopping.best
         return self
 
-    def _fit_partially(self, X: Any, y: Any) -> Self:
+    def _learn(
+        self, sequences: Sequences, targets: Array, settings: Settings, score: Callable[[], float]
+    ) -> Stopping:
+        """Epochs until their score gets no better."""
+        stopping = Stopping(self.model_, settings.tol, settings.n_iter_no_change)
+        updates = Updates(self.model_, self._optimizer, self._clip, settings.truncation, settings.threads)
+        while self.n_iter_ < settings.max_iter and not stopping.due:
+            self._epoch(updates, sequences, targets, settings.batch_size)
+            stopping.hear(score())
+        return stopping
+
+    def _fit_partially(self, X: Any, y: Any, classes: Any = None) -> Self:
         """One epoch."""
         settings = Settings.of(self.get_params(deep=False))
         if self.early_stopping:
@@ -266,21 +282,27 @@ class SequenceEstimator(BaseEstimator):
         if begin:
             self._random = check_random_state(self.random_state)
             self._optimizer, self._clip = settings.optimizer, settings.clip
-        sequences, _, targets = self._take_in(X, y, begin)
-        self.n_iter_ = 0
-        self._epoch(self._updates(settings), sequences, targets, settings.batch_size)
+        sequences, _, targets = self._take_in(X, y, begin, classes)
+        self._epoch(
+            Updates(self.model_, self._optimizer, self._clip, settings.truncation, settings.threads),
+            sequences,
+            targets,
+            settings.batch_size,
+        )
         return self
 
-    def _take_in(self, X: Any, y: Any, begin: bool) -> tuple[Sequences, Any, Array]:
+    def _take_in(self, X: Any, y: Any, begin: bool, classes: Any = None) -> tuple[Sequences, Any, Array]:
         """Sequences, rows of y and targets; and, if this is the beginning, a new network for them."""
+        self.n_iter_ = 0
+        self.validation_scores_ = self.best_validation_score_ = None
         if not begin:
             sequences = self._read(X)
             rows = read_rows(y, sequences, self.model_.at)
             return sequences, rows, self._known_targets(rows)
-        dtype = require_dtype(self.dtype)
+        at, dtype = require_at(self.at), require_dtype(self.dtype)
         sequences = self._read_first(X, dtype)
-        rows = read_rows(y, sequences, self.at)
-        targets, outputs = self._begin_targets(rows, dtype)
+        rows = read_rows(y, sequences, at)
+        targets, outputs = self._begin_targets(rows, dtype, classes)
         self.model_ = SequenceModel(
             sequences.width,
             self.hidden_size,
@@ -288,7 +310,7 @@ class SequenceEstimator(BaseEstimator):
             cell=self.cell,
             num_layers=self.num_layers,
             loss=self._loss,
-            at=self.at,
+            at=at,
             nonlinearity=self.nonlinearity,
             dropout=self.dropout,
             init=self.init,
@@ -296,38 +318,8 @@ class SequenceEstimator(BaseEstimator):
             seed=int(self._random.randint(np.iinfo(np.int32).max)),
         )
         self._prepare(self.model_, targets)
-        self.loss_curve_: list[float] = []
-        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
-        self.best_validation_score_: float | None = None
+        self.loss_curve_ = []
         return sequences, rows, targets
-
-    def _hold_out(
-        self, sequences: Sequences, targets: Array, rows: Any, fraction: float
-    ) -> tuple[Sequences, Array, tuple[Sequences, Any]]:
-        """What to learn from, and apart from it sequences and rows of y to score by."""
-        chosen, others = train_test_split(
-            np.arange(len(sequences)),
-            test_size=fraction,
-            random_state=self._random,
-            stratify=self._split_by(rows),
-        )
-        if len(others) < 2:
-            raise ArgumentError(
-                f"validation_fraction={fraction:g} holds out {len(others)} of {len(sequences)} sequences; expected at least 2. "
-                "Raise it, or pass more sequences."
-            )
-        last = self.model_.at == "last"
-        learned, scored = (part if last else sequences.rows_of(part) for part in (chosen, others))
-        return (
-            sequences.take(chosen),
-            targets[learned],
-            (sequences.take(others), np.asarray(rows)[scored]),
-        )
-
-    def _updates(self, settings: Settings) -> Updates:
-        return Updates(
-            self.model_, self._optimizer, self._clip, settings.truncation, settings.threads
-        )
 
     def _epoch(self, updates: Updates, sequences: Sequences, targets: Array, batch_size: int) -> None:
         self.loss_ = updates.epoch(sequences, targets, batch_size, self._random if self.shuffle else None)

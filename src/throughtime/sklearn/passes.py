@@ -27,7 +27,12 @@ class Updates:
     """
 
     def __init__(
-        self, model: SequenceModel, optimizer: Optimizer, clip: Clip | None, truncation: Truncation, threads: int
+        self,
+        model: SequenceModel,
+        optimizer: Optimizer,
+        clip: Clip | None,
+        truncation: Truncation,
+        threads: int,
     ) -> None:
         self.model, self.optimizer, self.clip = model, optimizer, clip
         self.truncation, self.threads = truncation, threads

@@ -34,6 +34,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     """
 
     _loss = "squared"
+    score = SequenceEstimator.score  # the mixin's own knows only one target a sequence
 
     def partial_fit(self, X: Any, y: Any) -> Self:
         """Go over some sequences once, in batches.
@@ -58,7 +59,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def _begin_targets(self, rows: Any, dtype: np.dtype[Any]) -> tuple[Array, int]:
+    def _begin_targets(self, rows: Any, dtype: np.dtype[Any], classes: Any) -> tuple[Array, int]:
         numbers = read_numbers(rows, dtype)
         self._single = numbers.ndim == 1
         targets = numbers.reshape(len(numbers), -1)

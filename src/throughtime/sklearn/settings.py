@@ -3,8 +3,9 @@
 import copy
 import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from throughtime.errors import ArgumentError
 from throughtime.networks.validation import require_count
@@ -68,7 +69,11 @@ def _optimizer(optimizer: Any, lr: float) -> Optimizer:
 
 
 def _between(name: str, value: Any, least: float, limit: float, remedy: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not least <= value < limit:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.number)
+        or not least <= value < limit
+    ):
         within = f"of at least {least}" if limit == math.inf else f"from {least} to less than {limit}"
         raise ArgumentError(f"{name}={value!r} found; expected a number {within}. Use {name}={remedy}.")
     return float(value)

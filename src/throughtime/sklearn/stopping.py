@@ -1,7 +1,13 @@
-"""When learning ends by itself, and which weights are the best so far."""
+"""When learning ends by itself, which weights are the best so far, and what is held out to tell."""
 
 import math
+from typing import Any
 
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from throughtime.errors import ArgumentError
+from throughtime.machine.arrays import Array
 from throughtime.networks.sequence_model import SequenceModel
 
 
@@ -39,3 +45,25 @@ class Stopping:
     def restore(self) -> None:
         """Give the network its best weights again."""
         self._model.load_params(self._kept)
+
+
+def hold_out(n: int, fraction: float, alike: Any, random: np.random.RandomState) -> tuple[Array, Array]:
+    """The numbers of the sequences to learn from, and of those to score by.
+
+    Parameters
+    ----------
+    alike : array-like (n,) or None
+        Labels whose shares are to be the same in both.
+
+    Raises
+    ------
+    ArgumentError, ValueError
+        There are too few sequences.
+    """
+    chosen, others = train_test_split(np.arange(n), test_size=fraction, random_state=random, stratify=alike)
+    if len(others) < 2:
+        raise ArgumentError(
+            f"validation_fraction={fraction:g} holds out {len(others)} of {n} sequences; expected at least 2. Raise it, or pass "
+            "more sequences."
+        )
+    return chosen, others

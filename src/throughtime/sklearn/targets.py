@@ -41,7 +41,9 @@ def read_rows(y: Any, sequences: Sequences, at: str) -> Any:
         )
     if at == "last":
         return y
-    parts = [np.atleast_1d(np.asarray(item)) for item in (y if isinstance(y, list | tuple) else np.asarray(y))]
+    parts = [
+        np.atleast_1d(np.asarray(item)) for item in (y if isinstance(y, list | tuple) else np.asarray(y))
+    ]
     for i, (part, T) in enumerate(zip(parts, sequences.lengths.tolist(), strict=True)):
         if len(part) != T or part.ndim != parts[0].ndim:
             raise ShapeError(
@@ -56,10 +58,13 @@ def read_labels(rows: Any) -> Array:
 
     Raises
     ------
-    ValueError
-        They are continuous, or no vector.
+    ArgumentError, ValueError
+        They are continuous or not finite, or no vector.
     """
     labels: Array = column_or_1d(rows, warn=True)
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        row = int(np.argmax(~np.isfinite(labels)))
+        raise ArgumentError(f"label {row} is {labels[row]}; expected a class. Leave out what has none.")
     check_classification_targets(labels)
     return labels
 
@@ -74,7 +79,13 @@ def read_numbers(rows: Any, dtype: np.dtype[Any]) -> Array:
     """
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found below
         numbers: Array = check_array(
-            rows, dtype=dtype, order="C", ensure_2d=False, allow_nd=True, ensure_all_finite=False, input_name="y"
+            rows,
+            dtype=dtype,
+            order="C",
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite=False,
+            input_name="y",
         )
     if numbers.ndim not in (1, 2) or 0 in numbers.shape:
         raise ShapeError(
@@ -100,7 +111,7 @@ def ids_of(labels: Array, classes: Array) -> Array:
     unknown = np.flatnonzero(~np.isin(labels, classes))
     if len(unknown):
         raise ArgumentError(
-            f"label {labels[unknown[0]]!r} of target {unknown[0]} is none of the {len(classes)} classes; expected one that was "
+            f"label {labels[unknown].tolist()[0]!r} of target {unknown[0]} is none of the {len(classes)} classes; expected one that was "
             "named or seen first. Pass all classes to the first partial_fit, or begin anew with fit."
         )
     return np.searchsorted(classes, labels).astype(np.int64)
