@@ -61,7 +61,6 @@ def test_regressor_works_with_scaled_targets(table):
 def test_search_gives_the_same_scores_in_one_process_and_in_two(ragged):
     X, y = ragged
     grid = {
-        "cell": ["gru", "rnn"],
         "optimizer": ["adam", tt.RMSprop(5e-3)],
         "truncation": ["full", tt.Window(1)],
     }
