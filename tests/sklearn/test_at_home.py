@@ -91,6 +91,14 @@ def test_same_random_state_gives_the_same_bits(ragged):
     assert not np.array_equal(first, third)
 
 
+def test_dropout_acts_in_learning_alone(ragged):
+    X, y = ragged
+    settings = {"num_layers": 2, "optimizer": tt.SGD(1e-30), "shuffle": False, **SMALL}
+    with_it, without = (SequenceRegressor(dropout=p, **settings).fit(X, y) for p in (0.5, 0.0))
+    assert with_it.loss_ != without.loss_
+    np.testing.assert_array_equal(with_it.predict(X), without.predict(X))
+
+
 COPIES = {
     "pickle": lambda estimator, _: pickle.loads(pickle.dumps(estimator)),
     "deepcopy": lambda estimator, _: copy.deepcopy(estimator),

@@ -97,6 +97,7 @@ def test_read_sequences_takes_an_array_of_arrays():
         ([[1, 2], [[1], [2, 3], [4]]], tt.DtypeError, "sequence 1 of X is a list"),
         (np.ones((1, 2, 3, 4)), tt.ShapeError, r"X has shape \(1, 2, 3, 4\)"),
         (np.ones((1, 2, 0)), tt.ShapeError, r"X has shape \(1, 2, 0\)"),
+        (np.array([[[1], [2, 3]], [4]], object), tt.DtypeError, "sequence 0 of X is a list"),
         (sp.csr_array(np.ones((2, 2))), TypeError, "Sparse"),
         (np.ones(3), ValueError, "Expected 2D array"),
         ([], ValueError, "Expected 2D array"),

@@ -132,14 +132,17 @@ def read_sequences(X: Any, dtype: np.dtype[Any]) -> Sequences:
 def _one_by_one(X: Any) -> Sequence[Any] | None:
     """X, if it holds sequences one by one; None for what is an array as a whole."""
     if isinstance(X, np.ndarray):
-        apart = X.dtype == object and X.ndim == 1 and len(X) > 0 and all(np.ndim(item) for item in X)
-        return X.tolist() if apart else None
-    if not isinstance(X, list | tuple) or not X:
+        return (
+            X.tolist() if X.dtype == object and X.ndim == 1 and X.size and all(map(_has_steps, X)) else None
+        )
+    if not isinstance(X, list | tuple) or not all(map(_has_steps, X)):
         return None
-    if all(getattr(item, "ndim", 0) for item in X):
-        return X
-    nested = all(isinstance(item, list | tuple) or getattr(item, "ndim", 0) for item in X)
-    return X if nested and len({len(item) for item in X}) > 1 else None
+    as_arrays = all(not isinstance(item, list | tuple) for item in X)
+    return X if X and (as_arrays or len({len(item) for item in X}) > 1) else None
+
+
+def _has_steps(item: Any) -> bool:
+    return isinstance(item, list | tuple) or getattr(item, "ndim", 0) > 0
 
 
 def _joined(items: Sequence[Any], dtype: np.dtype[Any]) -> Sequences:
