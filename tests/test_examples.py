@@ -55,3 +55,20 @@ def test_leaky_rate_unit_learns_to_integrate(leaky_rate_unit, name):
     assert np.mean(losses[:10]) > 0.5
     assert np.mean(losses[-10:]) < 0.2
     assert leaky_rate_unit["accuracy"](model) > 0.9
+
+
+@pytest.mark.slow
+def test_digits_are_read_row_by_row():
+    digits = run_path(str(EXAMPLES / "digits.py"))
+    classifier = digits["SequenceClassifier"](random_state=0)
+    assert digits["learn"](classifier, *digits["read"](), "row by row") > 0.96
+    assert classifier.n_iter_ < classifier.max_iter
+
+
+@pytest.mark.slow
+def test_sunspots_are_forecast_better_than_by_last_years_number():
+    found, count = run_path(str(EXAMPLES / "sunspots.py"))["forecast"]()
+    persistence, linear, network = found.values()
+    assert count == 88
+    assert np.mean(network) < 0.65 * persistence[0]
+    assert np.mean(network) < 1.15 * linear[0]

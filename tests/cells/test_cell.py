@@ -1,5 +1,7 @@
 """What may be a cell, and what is said of what may not."""
 
+import copy
+import pickle
 import re
 
 import numpy as np
@@ -88,3 +90,9 @@ def test_cell_keeps_its_own_copy_of_what_it_was_made_of():
     gates.append("m")
     parameters["beta"] = 1.0
     assert (cell.gates, cell.parameters) == (("n",), {"alpha": 0.5})
+
+
+@pytest.mark.parametrize("cell", [lstm, gru, rnn_tanh, rnn_relu, rnn_sigmoid], ids=lambda cell: cell.name)
+def test_copy_of_a_cell_is_the_cell_so_that_nothing_is_compiled_anew(cell):
+    assert copy.deepcopy(cell) is cell
+    assert pickle.loads(pickle.dumps(cell)) is cell

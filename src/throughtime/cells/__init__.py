@@ -4,6 +4,7 @@ from throughtime.cells.cell import Cell
 from throughtime.cells.check import check_equations
 from throughtime.cells.gru import gru
 from throughtime.cells.lstm import lstm
+from throughtime.cells.named import find_cell
 from throughtime.cells.rnn import rnn_relu, rnn_sigmoid, rnn_tanh
 from throughtime.machine.functions import (
     exp,
@@ -21,6 +22,7 @@ __all__ = [
     "check_equations",
     "equation",
     "exp",
+    "find_cell",
     "gru",
     "lstm",
     "relu",

@@ -133,6 +133,9 @@ class Cell:
         """How many values `a` has, and `kept`: the gates, those kept apart counted twice."""
         return len(self.gates) + self.apart
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Cell":
+        return self  # it does not change, and for a copy all would be compiled once more
+
     def __repr__(self) -> str:
         parts = [repr(self.name), f"gates={self.gates}", f"states={self.states}"]
         parts += [f"apart={self.apart}"] if self.apart else []

@@ -1,5 +1,8 @@
 """The package's cells by name."""
 
+import copyreg
+from typing import Any
+
 from throughtime.cells.cell import Cell
 from throughtime.cells.gru import gru
 from throughtime.cells.lstm import lstm
@@ -39,3 +42,11 @@ def find_cell(name: str | Cell, nonlinearity: str = "tanh") -> Cell:
             f"cell {name!r} found; expected rnn, lstm, gru or a throughtime.Cell. Use lstm to begin with."
         )
     return CELLS[name]
+
+
+def _reduced(cell: Cell) -> Any:
+    """What a pickle holds of a cell: the name of one of the package's, so that it is found there and not compiled anew."""
+    return (find_cell, (cell.name,)) if CELLS.get(cell.name) is cell else cell.__reduce_ex__(2)
+
+
+copyreg.pickle(Cell, _reduced)
