@@ -83,5 +83,5 @@ def test_what_is_no_vocabulary_is_refused(content, message, file):
 
 def test_a_list_of_other_things_is_refused(file):
     file.write_text("[1, 2]")
-    with pytest.raises(tt.ArgumentError, match="token 0, 1, is no text; expected tokens that differ"):
+    with pytest.raises(tt.ArgumentError, match="vocabulary: token 0, 1, is no text; expected"):
         read_vocabulary(file)

@@ -8,7 +8,7 @@ import numpy as np
 
 from throughtime.errors import ArgumentError
 from throughtime.exchange.ends import Ends, find_ends
-from throughtime.exchange.recurrent import RecurrentLayers, find_recurrent
+from throughtime.exchange.recurrent import BIASES, WEIGHTS, RecurrentLayers, find_recurrent
 from throughtime.machine.arrays import Array
 
 NONLINEARITIES = "tanh", "relu"
@@ -115,7 +115,7 @@ def _names(layers: RecurrentLayers, ends: Ends, tied: bool) -> dict[str, str]:
     """The file's names by ours."""
     names = {} if ends.embedding is None else {"embedding.weight": ends.embedding}
     for k, layer in enumerate(layers.names):
-        names |= {f"rnn.{what}_l{k}": name for what, name in layer.items()}
+        names |= {f"rnn.{what}_l{k}": layer[what] for what in (*WEIGHTS, *BIASES) if what in layer}
     if not tied:
         names["readout.weight"] = ends.readout
     if ends.bias is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.vocabularies import Unit, unit_of
-from throughtime.errors import TextError
+from throughtime.errors import ArgumentError, TextError
 
 END_OF_LINE = "<eos>"
 _REMEDY = "Write the symbols in the order of their ids, from Python: json.dump(symbols, open('vocabulary.json', 'w'))."
@@ -57,6 +57,14 @@ def read_vocabulary(
             )
         return Tokenizer.load(path), []
     symbols = _symbols(path, found) if isinstance(found, list | dict) else _lines(path, content)
+    try:
+        return _of_symbols(symbols, unit, end_of_line)
+    except ArgumentError as error:
+        raise ArgumentError(f"{path}: {error}") from None
+
+
+def _of_symbols(symbols: list[str], unit: Unit | None, end_of_line: str) -> tuple[Tokenizer, list[str]]:
+    """The tokenizer of symbols, the end of a line among words become a line feed, and what is to be said of that."""
     is_word = unit == "word" or (unit is None and Tokenizer.of(symbols).unit == "word")
     if not is_word or end_of_line not in symbols or "\n" in symbols:
         return Tokenizer.of(symbols, unit), []

@@ -11,6 +11,7 @@ require("onnx", "onnx")
 require("onnxruntime", "onnx")
 
 from throughtime.onnx.graph import sequence_graph, step_graph  # noqa: E402
+from throughtime.onnx.verify import TOLERANCE  # noqa: E402
 from throughtime.onnx.write import FILES, Exported, export  # noqa: E402
 
-__all__ = ["FILES", "Exported", "export", "sequence_graph", "step_graph"]
+__all__ = ["FILES", "TOLERANCE", "Exported", "export", "sequence_graph", "step_graph"]
