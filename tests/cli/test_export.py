@@ -97,7 +97,19 @@ def test_export_refuses_bad_input(cli, run, tmp_path):
 def test_export_that_fails_ends_with_1(cli, run, monkeypatch):
     pytest.importorskip("throughtime.onnx", exc_type=tt.MissingError)
     monkeypatch.setattr("throughtime.onnx.verify.TOLERANCE", 1e-12)
+    monkeypatch.setattr("throughtime.onnx.verify._OF_ITS_OWN", 0)
     result = cli("export", run, "--format", "onnx")
     assert (result.code, result.out) == (1, "")
     assert " of the largest value away from the model's; expected at most 1e-12. Nothing was" in result.err
     assert not (run / "onnx").exists()
+
+
+def test_export_tells_why_a_chaotic_network_differs(cli, tmp_path):
+    pytest.importorskip("throughtime.onnx", exc_type=tt.MissingError)
+    model = tt.LanguageModel(9, 60, "rnn", seed=0)
+    for array in model.params.values():
+        array *= 12
+    tt.fit(model, np.arange(90) % 9, optimizer=tt.SGD(1e-9), max_steps=1, out=tmp_path / "run")
+    result = cli("export", tmp_path / "run", "--format", "onnx")
+    assert (result.code, result.err) == (0, "")
+    assert "That is rounding: the network is chaotic, and makes much of its own, too." in result.out

@@ -25,3 +25,20 @@ def test_verify_finds_a_weight_that_is_a_little_off(which, name):
     nudged(graphs[which], name, 0.02)
     with pytest.raises(tt.WorkFailed, match=f"the {which} graph's "):
         verify(model, **graphs)
+
+
+def test_verify_lets_a_chaotic_network_make_of_rounding_what_it_will():
+    model = tt.LanguageModel(9, 60, "rnn", seed=0)
+    for array in model.params.values():
+        array *= 12
+    sequence, step = sequence_graph(model), step_graph(model)
+    assert TOLERANCE < verify(model, sequence, step) < 1e-2
+    with pytest.raises(tt.WorkFailed, match="expected at most 1e-05"):
+        verify(model, sequence, nudged(step, "W_0", 0.02))
+
+
+def test_verify_refuses_what_is_no_number():
+    model = tt.LanguageModel(9, 6, "gru", seed=0)
+    step = nudged(step_graph(model), "readout", np.inf)
+    with pytest.raises(tt.WorkFailed, match="the step graph's logits is inf of"):
+        verify(model, sequence_graph(model), step)

@@ -54,6 +54,8 @@ def _export_onnx(run: str, directory: Path, as_json: bool) -> None:
         return
     print(f"{', '.join(found.files)} lie in {directory}.")
     print(f"In onnxruntime they give what the model gives, within {found.error:.1e} of the largest value.")
+    if found.error > onnx.TOLERANCE:
+        print("That is rounding: the network is chaotic, and makes much of its own, too.")
     if found.rounded:
         print(
             "The model's float64 was rounded to float32: onnxruntime's recurrent operators know no other type."
