@@ -13,7 +13,7 @@ V, E, H = len(SYMBOLS), 5, 6
 
 
 def language_model(
-    torch, kind="LSTM", names=("encoder", "rnn", "decoder"), tied=False, one_hot=False, **options
+    torch, kind="LSTM", names=("encoder", "rnn", "decoder"), tied=False, one_hot=False, symbols=V, **options
 ):
     """A model as people write it, and what computes its logits of ids (T, B)."""
     nn = torch.nn
@@ -22,9 +22,9 @@ def language_model(
     embedding, recurrent, readout = names
     module = nn.Module()
     if not one_hot:
-        module.add_module(embedding, nn.Embedding(V, width))
+        module.add_module(embedding, nn.Embedding(symbols, width))
     module.add_module(recurrent, getattr(nn, kind)(width, H, **options))
-    module.add_module(readout, nn.Linear(H, V))
+    module.add_module(readout, nn.Linear(H, symbols))
     if tied:
         getattr(module, readout).weight = getattr(module, embedding).weight
 
@@ -111,6 +111,24 @@ def test_cells_one_above_the_other_are_layers(torch, file, vocabulary, tmp_path)
             x, _ = cell(x)
         expected = module.readout(x).numpy()
     assert_allclose(model.step(IDS[0])[0], expected, rtol=0, atol=1e-5)
+
+
+def test_words_score_as_they_do_in_pytorch(torch, file, tmp_path):
+    text = "the cat 's here .\n\nthe <unk> sat\n" * 20
+    words = [word for line in text.splitlines() for word in (*line.split(), "<eos>")]
+    symbols = list(dict.fromkeys(words))
+    module, logits = language_model(torch, "GRU", num_layers=2, symbols=len(symbols))
+    save_file({name: tensor.numpy() for name, tensor in module.state_dict().items()}, file)
+    (tmp_path / "words.txt").write_text("\n".join(symbols))
+    run = import_torch(file, tmp_path / "words.txt", tmp_path / "run").run
+    ids = np.array([symbols.index(word) for word in words])
+    assert_array_equal(run.tokenizer.encode(text), ids)
+    expected = torch.nn.functional.cross_entropy(
+        torch.from_numpy(logits(ids[:-1, None])[:, 0]), torch.from_numpy(ids[1:])
+    )
+    found = tt.evaluate(run.model, run.tokenizer, text)
+    assert found.tokens == len(words) - 1
+    assert_allclose(found.loss, float(expected), rtol=1e-5)
 
 
 # ---------------------------------------------------------------- without PyTorch
