@@ -81,7 +81,8 @@ def test_what_is_no_vocabulary_is_refused(content, message, file):
     assert "\n" not in str(caught.value)
 
 
-def test_a_list_of_other_things_is_refused(file):
-    file.write_text("[1, 2]")
-    with pytest.raises(tt.ArgumentError, match="vocabulary: token 0, 1, is no text; expected"):
+@pytest.mark.parametrize(("content", "shown"), [("[1, 2]", "1"), ('[["a", 1]]', r"\['a', 1\]")])
+def test_a_list_of_other_things_is_refused(content, shown, file):
+    file.write_text(content)
+    with pytest.raises(tt.ArgumentError, match=f"vocabulary: token 0, {shown}, is no text; expected"):
         read_vocabulary(file)

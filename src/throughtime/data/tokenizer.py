@@ -27,7 +27,6 @@ from throughtime.data.vocabularies import (
     UNKNOWN,
     Unit,
     code_points,
-    is_mark,
     learn,
     of_symbols,
     unit_of,
@@ -162,24 +161,7 @@ class Tokenizer:
         >>> tokenizer.encode("the dog\n").tolist()
         [0, 4, 3]
         """
-        tokens = list(tokens)
-        seen: set[str] = set()
-        for i, token in enumerate(tokens):
-            if not isinstance(token, str) or not token or token in seen:
-                found = "stands twice" if token in seen else "is no text"
-                raise ArgumentError(
-                    f"token {i}, {token!r}, {found}; expected tokens that differ. Correct the vocabulary."
-                )
-            seen.add(token)
-        longer = [token for token in tokens if len(token) > 1 and not is_mark(token)]
-        if unit is None:
-            unit = "word" if longer else "char"
-        if unit not in ("char", "word") or not tokens or (unit == "char" and longer):
-            what = f"{longer[0]!r} is among the tokens" if longer else f"{len(tokens)} tokens"
-            raise ArgumentError(
-                f"unit is {unit!r} and {what}; expected 'char', with tokens of one character, or 'word'. Leave unit out."
-            )
-        return cls(of_symbols(tokens, unit), unit)
+        return cls(*of_symbols(list(tokens), unit))
 
     @property
     def vocab_size(self) -> int:

@@ -13,7 +13,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from throughtime.data.blocks import Edge, between_characters, between_words, composed, recut
-from throughtime.errors import TextError
+from throughtime.errors import ArgumentError, TextError
 from throughtime.machine.arrays import Array
 
 Unit: TypeAlias = Literal["char", "word", "bpe"]
@@ -69,23 +69,48 @@ def learn(blocks: Iterable[str], unit: Unit, vocab_size: int | None) -> tokenize
     return _of_tokens([*SPECIALS, *kept], unit, cut, UNKNOWN)
 
 
-def of_symbols(symbols: Sequence[str], unit: Unit) -> tokenizers.Tokenizer:
-    """The tokenizer of a vocabulary that is there already, of characters or words in the order of their ids.
+def of_symbols(symbols: Sequence[str], unit: Unit | None) -> tuple[tokenizers.Tokenizer, Unit]:
+    """The tokenizer of a vocabulary that is there already, and what its tokens are, as `Tokenizer.of` has it.
 
-    Words are cut as those of `learn` are, if every one of them would come out whole, else at white space. A line feed
-    among them is a word of its own.
+    Raises
+    ------
+    ArgumentError
+        A symbol is empty or stands twice, or is too long for a character.
     """
+    unit = _require_symbols(symbols, unit)
     unknown = next((name for name in _UNKNOWNS if name in symbols), UNKNOWN)
     if unit == "char":
-        return _of_tokens(symbols, unit, _cut(_CHAR), unknown)
+        return _of_tokens(symbols, unit, _cut(_CHAR), unknown), unit
     cut = _cut(_WORD)
-    words = [symbol for symbol in symbols if not is_mark(symbol) and not symbol.isspace()]
+    words = [symbol for symbol in symbols if not _is_mark(symbol) and not symbol.isspace()]
     whole = all([piece for piece, _ in cut.pre_tokenize_str(word)] == [word] for word in words)
     pattern = _WORD if whole else _SPACED
-    return _of_tokens(symbols, unit, _cut(rf"{pattern}|\n" if "\n" in symbols else pattern), unknown)
+    cut = _cut(rf"{pattern}|\n" if "\n" in symbols else pattern)
+    return _of_tokens(symbols, unit, cut, unknown), unit
 
 
-def is_mark(symbol: str) -> bool:
+def _require_symbols(symbols: Sequence[str], unit: Unit | None) -> Unit:
+    """What symbols are, if they are a vocabulary."""
+    seen: set[str] = set()
+    for i, symbol in enumerate(symbols):
+        if not isinstance(symbol, str) or not symbol or symbol in seen:
+            found = "stands twice" if isinstance(symbol, str) and symbol else "is no text"
+            raise ArgumentError(
+                f"token {i}, {symbol!r}, {found}; expected tokens that differ. Correct the vocabulary."
+            )
+        seen.add(symbol)
+    longer = [symbol for symbol in symbols if len(symbol) > 1 and not _is_mark(symbol)]
+    if unit is None:
+        unit = "word" if longer else "char"
+    if unit not in ("char", "word") or not symbols or (unit == "char" and longer):
+        what = f"{longer[0]!r} is among the tokens" if longer else f"{len(symbols)} tokens"
+        raise ArgumentError(
+            f"unit is {unit!r} and {what}; expected 'char', with tokens of one character, or 'word'. Leave unit out."
+        )
+    return unit
+
+
+def _is_mark(symbol: str) -> bool:
     """Whether a symbol is no text, such as <pad>."""
     return symbol in _UNKNOWNS or _MARK.fullmatch(symbol) is not None
 
@@ -149,7 +174,7 @@ def unit_of(file: dict[str, Any]) -> Unit | None:
     if sorted(vocabulary.values()) != list(range(len(vocabulary))):
         return None
     plain = vocabulary.keys() - set(SPECIALS)
-    if unit == "char" and any(len(token) != 1 and not is_mark(token) for token in plain):
+    if unit == "char" and any(len(token) != 1 and not _is_mark(token) for token in plain):
         return None
     if unit == "bpe" and not (
         plain >= BYTE_OF.keys() and all(BYTE_OF.keys() >= set(token) for token in plain)
