@@ -20,6 +20,7 @@ ERRORS = {
     "TextError",
     "RunError",
     "CellError",
+    "WeightsError",
     "WorkFailed",
     "DivergedError",
     "GradientError",

@@ -25,6 +25,7 @@ from throughtime.errors import (
     TextError,
     ThroughtimeError,
     TokenError,
+    WeightsError,
     WorkFailed,
 )
 
@@ -98,6 +99,7 @@ __all__ = [
     "ThroughtimeError",
     "TokenError",
     "Tokenizer",
+    "WeightsError",
     "Window",
     "WorkFailed",
     "__version__",

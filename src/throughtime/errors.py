@@ -9,6 +9,7 @@ ThroughtimeError
 │   ├── TextError             a text that is missing, empty, binary, not UTF-8, or too short
 │   ├── RunError              a run directory that cannot be used
 │   │   └── DamagedError      a file whose bytes have changed since it was written
+│   ├── WeightsError          weights from elsewhere that are no language model's
 │   ├── CellError             a cell that breaks the contract of `throughtime.cells`
 │   └── MissingError          an optional package that is not installed
 └── WorkFailed                the work itself failed; the command line exits with 1
@@ -56,6 +57,10 @@ class RunError(InputError, ValueError):
 
 class DamagedError(RunError):
     """A file's bytes have changed since it was written."""
+
+
+class WeightsError(InputError, ValueError):
+    """Weights from elsewhere are no language model's."""
 
 
 class CellError(InputError, ValueError):

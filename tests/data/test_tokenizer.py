@@ -303,7 +303,6 @@ def _edited(file: dict[str, Any], *path: str | int, value: object) -> str:
         (["normalizer"], {"type": "Lowercase"}),
         (["pre_tokenizer"], {"type": "Whitespace"}),
         (["pre_tokenizer"], None),
-        (["model", "vocab"], {"a": 0, "<unk>": 1}),
         (["model", "vocab"], {"<unk>": 0, "<s>": 1, "</s>": 2, "a": 4}),
         (["model", "vocab"], {"<unk>": 0, "<s>": 1, "</s>": 2, "ab": 3}),
         (["model", "unk_token"], "a"),
@@ -390,3 +389,66 @@ def test_tokenizer_tells_its_size():
     tokenizer = Tokenizer.train("to be or not to be")
     assert len(tokenizer) == tokenizer.vocab_size == 10
     assert repr(tokenizer) == "<Tokenizer of 10 tokens, unit 'char'>"
+
+
+def test_vocabulary_from_elsewhere_keeps_its_ids(tmp_path: Path) -> None:
+    Tokenizer.of(["b", "<pad>", "\n", "a"]).save(tmp_path / "tokenizer.json")
+    tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
+    assert (tokenizer.unit, tokenizer.tokens) == ("char", ("b", "<pad>", "\n", "a"))
+    assert (tokenizer.unknown_id, tokenizer.start_id, tokenizer.end_id) == (-1, -1, -1)
+    assert tokenizer.encode("ab\n").tolist() == [3, 0, 2]
+    assert tokenizer.decode([3, 1, 0]) == "a<pad>b"
+    assert tokenizer.count_characters([3, 1, 0]) == 7
+    assert tokenizer.count_unknown([3, 1, 0]) == 0
+
+
+@pytest.mark.parametrize("unknown", ["<unk>", "<UNK>", "[UNK]"])
+def test_vocabulary_from_elsewhere_may_call_the_unknown_as_is_usual(unknown: str, tmp_path: Path) -> None:
+    for tokens in (["a", "b", unknown], ["the", "cat", unknown]):
+        Tokenizer.of(tokens).save(tmp_path / "tokenizer.json")
+        tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
+        assert tokenizer.unknown_id == 2
+        assert tokenizer.encode("q").tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text", "lacks"),
+    [
+        (["a", "b"], "axbyx" + "a" * 9, "'x', 'y', which"),
+        (["the", "cat"], "the mat on the mat", "'mat', 'on', which"),
+    ],
+)
+def test_vocabulary_without_an_unknown_token_refuses_what_it_lacks(
+    tokens: list[str], text: str, lacks: str
+) -> None:
+    with pytest.raises(TokenError, match=f"the text has {lacks} the vocabulary lacks; expected its 2 tokens"):
+        Tokenizer.of(tokens).encode(text)
+
+
+def test_words_from_elsewhere_are_cut_at_white_space_if_they_must_be() -> None:
+    ours = Tokenizer.of(["don't", "stop", ".", "<unk>"])
+    assert ours.encode("don't stop.").tolist() == [0, 1, 2]
+    spaced = Tokenizer.of(["do", "n't", "u.s.", "<unk>", "<eos>"])
+    assert spaced.encode("do n't <unk> u.s.\n <eos>").tolist() == [0, 1, 3, 2, 4]
+
+
+def test_line_feed_among_words_is_a_word() -> None:
+    tokenizer = Tokenizer.of(["a", "'s", "\n", "."])
+    ids = tokenizer.encode("a 's .\n\na")
+    assert ids.tolist() == [0, 1, 3, 2, 2, 0]
+    assert tokenizer.decode(ids) == "a 's.\n\na"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "unit", "found"),
+    [
+        (["a", "b", "a"], None, "token 2, 'a', stands twice"),
+        (["a", ""], None, "token 1, '', is no text"),
+        (["a", "bc"], "char", "unit is 'char' and 'bc' is among the tokens"),
+        (["a", "b"], "bpe", "unit is 'bpe' and 2 tokens"),
+        ([], None, "unit is 'char' and 0 tokens"),
+    ],
+)
+def test_vocabulary_that_is_none_is_refused(tokens: list[str], unit: Unit | None, found: str) -> None:
+    with pytest.raises(ArgumentError, match=f"{found}; expected"):
+        Tokenizer.of(tokens, unit)

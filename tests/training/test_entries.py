@@ -112,3 +112,31 @@ def test_what_is_wrong_with_a_config_is_named(
 
 def test_a_config_without_a_tokenizer_is_a_run_s(trained: Any) -> None:
     require_entries(Path("config.json"), {**trained.config, "tokenizer": None})
+
+
+IMPORTED = {"file": "theirs.safetensors", "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),
+        ({"imported": None}, "has training None; expected an object"),
+        ({"imported": {**IMPORTED, "file": 3}}, "has imported.file 3; expected a string"),
+        ({"imported": {"file": "a"}}, "lacks imported.sha256; expected a run's settings"),
+        ({"imported": "a"}, "has imported 'a'; expected an object"),
+        ({"training": {}}, "has training {}; expected null"),
+        ({"corpus": {}}, "has corpus {}; expected null"),
+    ],
+)
+def test_config_of_imported_weights_has_their_origin_and_no_training(
+    change: dict[str, Any], message: str | None
+) -> None:
+    model = tt.LanguageModel(5, 4, seed=0).settings
+    without = dict.fromkeys(("training", "corpus", "machine"))
+    config = {"throughtime": "1", "model": model, "tokenizer": None, **without, "imported": IMPORTED}
+    if message is None:
+        require_entries(Path("config.json"), config)
+        return
+    with pytest.raises(tt.RunError, match=message):
+        require_entries(Path("config.json"), config | change)

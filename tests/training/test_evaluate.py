@@ -176,3 +176,9 @@ def test_perplexity_has_a_value_for_every_loss():
 def test_evaluate_refuses_what_is_no_tokenizer(text, model):
     with pytest.raises(tt.ArgumentError, match="tokenizer 'char' found; expected a Tokenizer"):
         tt.evaluate(model, "char", text)
+
+
+def test_evaluate_by_sentence_needs_a_vocabulary_with_marks():
+    model = tt.LanguageModel(3, 4, seed=0)
+    with pytest.raises(tt.ArgumentError, match="by='sentence' found with a vocabulary that has not <s> and"):
+        tt.evaluate(model, tt.Tokenizer.of("ab."), "ab. ba.", by="sentence")

@@ -172,3 +172,14 @@ def test_generate_with_bpe_begins_as_at_a_new_line():
 def test_generate_refuses_another_model_s_tokenizer(trained):
     with pytest.raises(tt.ArgumentError, match="the tokenizer has"):
         tt.generate(trained.model, tt.Tokenizer.train("xyz"))
+
+
+def test_generate_does_without_special_tokens():
+    tokenizer = tt.Tokenizer.of("ab")
+    model = tt.LanguageModel(2, 4, seed=0)
+    for prompt in ("", "a"):
+        assert {*tt.generate(model, tokenizer, prompt, length=30, seed=0)} == {"a", "b"}
+    with pytest.raises(tt.TokenError, match="'c', which the vocabulary lacks"):
+        tt.generate(model, tokenizer, "abc")
+    with pytest.raises(tt.ArgumentError, match="by='sentence' found with a vocabulary that has not <s> and"):
+        tt.generate(model, tokenizer, by="sentence")

@@ -101,7 +101,7 @@ def _record(found: "Diagnosis") -> dict[str, Any]:
         "text": found.text,
         **found.flow.record(),
         "mean_lag": found.flow.mean_lag,
-        "truncation": found.training.truncation,
+        "truncation": None if found.training is None else found.training.truncation,
         "left_out": found.evidence.lost,
         "conditions": [each and each.record() for each in found.flow.conditions],
         "lyapunov_exponents": None if exponents is None else exponents.exponents.tolist(),

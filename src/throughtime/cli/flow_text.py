@@ -20,7 +20,10 @@ def describe(found: "Diagnosis", run: "Run") -> Iterator[str]:
     """All of it, line by line."""
     flow, training = found.flow, found.training
     layers = f"{flow.num_layers} x {flow.hidden_size}" if flow.num_layers > 1 else f"{flow.hidden_size}"
-    yield f"{run.path}: {flow.cell.name} {layers}, {training.steps:,} updates, truncation {training.truncation}"
+    course = (
+        "imported" if training is None else f"{training.steps:,} updates, truncation {training.truncation}"
+    )
+    yield f"{run.path}: {flow.cell.name} {layers}, {course}"
     losses = int(flow.origins[0])
     followed = "the loss of 1 step" if losses == 1 else f"the losses of {losses:,} steps, each"
     yield f"Measured on {found.text}: {followed} followed back by itself."
@@ -92,11 +95,12 @@ def _measures(found: "Diagnosis") -> Iterator[str]:
     yield from _line("half-life", half_lives["h"] + "".join(others))
     holds = f"{horizon_in_words(horizon, horizon.censored)} hold{'s' if horizon == 1 else ''}"
     yield from _line("horizon", f"{holds} 99% of the gradient; the mean lag is {curve.mean_lag:.3g}")
-    longest = training.longest
-    beyond = (
-        "" if longest is None else f", {percent(curve.mass_beyond(longest))} beyond its last lag, {longest}"
-    )
-    yield from _line("truncation", f"{training.truncation} leaves out {percent(found.evidence.lost)}{beyond}")
+    if training is not None:
+        last = training.longest
+        beyond = "" if last is None else f", {percent(curve.mass_beyond(last))} beyond its last lag, {last}"
+        yield from _line(
+            "truncation", f"{training.truncation} leaves out {percent(found.evidence.lost)}{beyond}"
+        )
     for layer, conditions in enumerate(flow.conditions):
         if conditions is not None:
             label = "weights" if flow.num_layers == 1 else f"weights {layer}"

@@ -41,6 +41,14 @@ VERBS = {
         "throughtime.cli.flow:flow",
         "Measure how far a trained model's gradient reaches back in time, and say what to do about it.",
     ),
+    "export": (
+        "throughtime.cli.export:export",
+        "Write a trained model for other programs: as ONNX graphs, or for PyTorch.",
+    ),
+    "import": (
+        "throughtime.cli.import_weights:import_weights",
+        "Make a run of a PyTorch language model's weights.",
+    ),
     "compare": (
         "throughtime.cli.compare:compare",
         "Train variants of one setting on the same text, and compare how far their gradients reach.",
@@ -71,6 +79,14 @@ EXAMPLES = {
     "flow": (
         "throughtime flow runs/mine",
         "throughtime flow runs/mine other.txt --max-lag 300 --html flow.html",
+    ),
+    "export": (
+        "throughtime export runs/mine --format onnx",
+        "throughtime export runs/mine --format torch --out model",
+    ),
+    "import": (
+        "throughtime import theirs.safetensors --tokenizer symbols.json",
+        "throughtime import rnn.safetensors --tokenizer words.txt --nonlinearity tanh",
     ),
     "compare": (
         "throughtime compare book.txt --hidden-size 100 --max-steps 2000",

@@ -95,6 +95,8 @@ def _listed(place: Path, name: str) -> Listed:
         layers = f"{model['num_layers']} x " if model["num_layers"] > 1 else ""
         known["model"] = f"{model['cell']} {layers}{model['hidden_size']}"
         known["unit"] = None if config["tokenizer"] is None else config["tokenizer"]["unit"]
+        if training is None:
+            return Listed(state="imported", **known)
         course = _course(place / METRICS, training["val_fraction"] > 0)
         epochs, most = training["epochs"], training["max_steps"]
         limits = most, None if epochs is None else epochs * config["corpus"]["steps_per_epoch"]

@@ -22,7 +22,7 @@ class TextStream:
 
     Characters stand as they are; an unknown one is shown as U+FFFD. Words get a space between them, but none before
     a mark that closes, none after one that opens, and none between equal marks (`--`); straight quotes open and close
-    in turn. An unknown word is shown as `<unk>`. A sentence's start and end part it from its neighbours by a line
+    in turn, and white space that is a token brings its own. An unknown word is shown as `<unk>`. A sentence's start and end part it from its neighbours by a line
     feed, and show nothing at the ends of the text. Of bpe a token may end within a character, which then comes with
     the token that completes it; what is no UTF-8 is shown as U+FFFD.
 
@@ -88,8 +88,8 @@ class TextStream:
         """Whether a space goes before this word or mark."""
         before, opened = self._before, self._opened
         category = unicodedata.category(token) if len(token) == 1 else ""
-        closes = token in _CLOSE_TO_LEFT or category in ("Pe", "Pf")
-        self._opened = token in _CLOSE_TO_RIGHT or category in ("Ps", "Pi")
+        closes = token in _CLOSE_TO_LEFT or category in ("Pe", "Pf") or token.isspace()
+        self._opened = token in _CLOSE_TO_RIGHT or category in ("Ps", "Pi") or token.isspace()
         if token in _STRAIGHT_QUOTES:
             closes = token in self._open_quotes
             self._opened = not closes

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import get_args
@@ -20,14 +20,18 @@ from throughtime.data.vocabularies import (
     BYTE_OF,
     DEFAULT_BPE,
     EDGES,
+    END,
     LEAST_BPE,
     SPECIALS,
+    START,
+    UNKNOWN,
     Unit,
     code_points,
     learn,
+    of_symbols,
     unit_of,
 )
-from throughtime.errors import ArgumentError, DtypeError, RunError, ShapeError
+from throughtime.errors import ArgumentError, DtypeError, RunError, ShapeError, TokenError
 from throughtime.machine.arrays import Array
 from throughtime.storage import write_whole
 
@@ -40,8 +44,8 @@ _IDS = 1 << 16
 class Tokenizer:
     """A vocabulary, and the way between text and token ids.
 
-    `Tokenizer.train` makes one from a text and `Tokenizer.load` reads one back. Text is brought into Unicode's
-    composed form (NFC) first, so that Vietnamese is the same however it was typed.
+    `Tokenizer.train` makes one from a text, `Tokenizer.of` from a vocabulary, and `Tokenizer.load` reads one back. Text is
+    brought into Unicode's composed form (NFC) first, so that Vietnamese is the same however it was typed.
 
     Attributes
     ----------
@@ -50,14 +54,14 @@ class Tokenizer:
         ones up to words (byte-level byte-pair encoding, Sennrich et al. 2016, Radford et al. 2019), so that no text
         is ever unknown.
     tokens : tuple of str
-        Token of each id: first the special ones, then by falling frequency in the text, ties in code-point order. For
-        bpe the single bytes and then the pairs in the order they were merged, all in GPT-2's letters for bytes, of
-        which a space is `Ġ`.
+        Token of each id: of a trained one first the special ones, then by falling frequency in the text, ties in
+        code-point order. For bpe the single bytes and then the pairs in the order they were merged, all in GPT-2's
+        letters for bytes, of which a space is `Ġ`.
     vocab_size : int
         V, the special tokens included.
     unknown_id, start_id, end_id : int
         Ids of `<unk>`, `<s>` and `</s>`. `encode` gives only the first of them, and for bpe none; the others are for
-        `SentenceBatches`.
+        `SentenceBatches`. A vocabulary from elsewhere may lack any of them, which is then -1.
 
     Examples
     --------
@@ -76,11 +80,14 @@ class Tokenizer:
         self.unit: Unit = unit
         vocabulary = backend.get_vocab()
         self.tokens: tuple[str, ...] = tuple(sorted(vocabulary, key=vocabulary.__getitem__))
-        self.unknown_id, self.start_id, self.end_id = (vocabulary[token] for token in SPECIALS)
+        unknown = UNKNOWN if unit == "bpe" else backend.model.unk_token
+        self.unknown_id, self.start_id, self.end_id = (
+            vocabulary.get(token, -1) for token in (unknown, START, END)
+        )
         if unit == "char":
             # One entry a code point, and a last one for all that lie beyond. `tokenizers` itself would give the same
             # ids thirty times slower, at some hundred bytes a token.
-            codes = [ord(token) for token in vocabulary if token not in SPECIALS]
+            codes = [ord(token) for token in vocabulary if len(token) == 1]
             self._id_of_code = np.full(max(codes, default=0) + 2, self.unknown_id, np.int32)
             self._id_of_code[codes] = [vocabulary[chr(code)] for code in codes]
 
@@ -129,6 +136,33 @@ class Tokenizer:
         )
         return cls(learn(blocks, unit, vocab_size), unit)
 
+    @classmethod
+    def of(cls, tokens: Sequence[str], unit: Unit | None = None) -> "Tokenizer":
+        r"""Take a vocabulary as it is, such as that of a model from elsewhere.
+
+        Parameters
+        ----------
+        tokens : sequence of str
+            The token of each id. Among characters there may be marks such as `<pad>`, which no text gives.
+            `<unk>`, `<UNK>`, `[UNK]`, `<unknown>` or `UNK` stands for what is unknown; without one of them a text may
+            have nothing unknown.
+        unit : "char" or "word", optional
+            By default char, if every token is one character or a mark. Words are cut as `train` cuts them, or at white
+            space if not all of these would come out whole. A line feed among them is a word of its own.
+
+        Raises
+        ------
+        ArgumentError
+            A token is empty or stands twice, or is too long for a character.
+
+        Examples
+        --------
+        >>> tokenizer = Tokenizer.of(["the", "cat", "n't", "\n", "<unk>"])
+        >>> tokenizer.encode("the dog\n").tolist()
+        [0, 4, 3]
+        """
+        return cls(*of_symbols(list(tokens), unit))
+
     @property
     def vocab_size(self) -> int:
         """V, the number of tokens, the special ones included."""
@@ -147,6 +181,8 @@ class Tokenizer:
         ------
         TextError
             The text has half a surrogate pair: it was not decoded from UTF-8.
+        TokenError
+            Something is not in the vocabulary, which has no token for that.
         """
         return np.concatenate([np.zeros(0, np.int32), *self.encode_blocks(sliced(text))])
 
@@ -224,20 +260,42 @@ class Tokenizer:
             # Of UTF-8's bytes for one character all but the first are 10xxxxxx.
             begins = [sum(byte & 0xC0 != 0x80 for byte in content) for content in self.bytes_of]
         else:
-            begins = [1] * self.vocab_size
+            begins = [1 if i == self.unknown_id else len(token) for i, token in enumerate(self.tokens)]
         counts = np.array(begins, np.int64)
-        counts[[self.start_id, self.end_id]] = 0
+        counts[[i for i in (self.start_id, self.end_id) if i >= 0]] = 0
         return counts
 
     def _encode_pieces(self, texts: Iterator[str]) -> Iterator[Ids]:
         """The ids of each text, all of them composed."""
         if self.unit == "char":
             for text in texts:
-                yield self._id_of_code[np.minimum(code_points(text), len(self._id_of_code) - 1)]
+                ids = self._id_of_code[np.minimum(code_points(text), len(self._id_of_code) - 1)]
+                if self.unknown_id < 0 and ids.size and ids.min() < 0:
+                    raise self._lacks(text)
+                yield ids
             return
         for batch in _batches(texts):
-            for encoded in self._backend.encode_batch_fast(batch, add_special_tokens=False):
+            try:
+                encodings = self._backend.encode_batch_fast(batch, add_special_tokens=False)
+            except Exception:  # `tokenizers` raises Exception itself
+                if self.unit == "word" and self.unknown_id < 0:
+                    raise self._lacks(*batch) from None
+                raise
+            for encoded in encodings:
                 yield np.array(encoded.ids, np.int32)
+
+    def _lacks(self, *texts: str) -> TokenError:
+        """What to raise where texts have tokens that the vocabulary has not, nor one for them."""
+        known = set(self.tokens)
+        pieces = (piece for text in texts for piece, _ in self._backend.pre_tokenizer.pre_tokenize_str(text))
+        unknown = list(dict.fromkeys(piece for piece in pieces if piece not in known))
+        shown = ", ".join(map(repr, unknown[:5])) + (
+            f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        )
+        return TokenError(
+            f"the text has {shown}, which the vocabulary lacks; expected its {self.vocab_size} tokens alone, as none of them "
+            f"stands for what is unknown. Leave out what it lacks, or use a vocabulary with {UNKNOWN}."
+        )
 
     def to_json(self) -> str:
         """The content of its file: the same for the same tokenizer."""

@@ -1,8 +1,9 @@
 """What a token is: for each unit, how a vocabulary is taken from a text, and what its tokenizer.json looks like."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from threading import Thread
 from typing import Any, Literal, TypeAlias
@@ -12,7 +13,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from throughtime.data.blocks import Edge, between_characters, between_words, composed, recut
-from throughtime.errors import TextError
+from throughtime.errors import ArgumentError, TextError
 from throughtime.machine.arrays import Array
 
 Unit: TypeAlias = Literal["char", "word", "bpe"]
@@ -22,6 +23,10 @@ Unit: TypeAlias = Literal["char", "word", "bpe"]
 # byte pairs are merged only within what GPT-2's pattern cuts, which parts letters from marks.
 UNKNOWN, START, END = SPECIALS = ("<unk>", "<s>", "</s>")
 UNKNOWN_ID, START_ID, END_ID = range(3)
+# What others call the first of them, the usual name first.
+_UNKNOWNS = (UNKNOWN, "<UNK>", "[UNK]", "<unknown>", "UNK")
+# A symbol among characters that none of them is: <pad>, [MASK].
+_MARK = re.compile(r"<.+>|\[.+\]")
 
 # One byte is one token at least, so that no text is ever unknown.
 LEAST_BPE = len(SPECIALS) + 256
@@ -33,6 +38,8 @@ EDGES: dict[Unit, Edge] = {"char": between_characters, "word": between_words, "b
 # that is not white space stands alone, an emoji with all that belongs to it (\X, a grapheme cluster).
 _CHAR = r"[\s\S]"
 _WORD = r"\w+(?:['’‐‑-]\w+|(?<=\d)[.,](?=\d)\w+)*|(?!\s)\X"
+# What others have cut at white space.
+_SPACED = r"\S+"
 
 
 def learn(blocks: Iterable[str], unit: Unit, vocab_size: int | None) -> tokenizers.Tokenizer:
@@ -53,15 +60,72 @@ def learn(blocks: Iterable[str], unit: Unit, vocab_size: int | None) -> tokenize
     text = composed(recut(blocks, EDGES[unit]))
     if unit == "bpe":
         return _learn_bpe(text, vocab_size or DEFAULT_BPE)
-    pattern = _CHAR if unit == "char" else _WORD
-    cut = pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="removed", invert=True)
+    cut = _cut(_CHAR if unit == "char" else _WORD)
     count = _count_characters(text) if unit == "char" else _count_words(text, cut)
     if not count:
         raise TextError(f"the text has 0 {unit}s; expected at least 1. Give another text.")
     ranked = sorted(count, key=lambda token: (-count[token], token))
     kept = ranked if vocab_size is None else ranked[: vocab_size - len(SPECIALS)]
-    vocabulary = {token: i for i, token in enumerate([*SPECIALS, *kept])}
-    backend = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    return _of_tokens([*SPECIALS, *kept], unit, cut, UNKNOWN)
+
+
+def of_symbols(symbols: Sequence[str], unit: Unit | None) -> tuple[tokenizers.Tokenizer, Unit]:
+    """The tokenizer of a vocabulary that is there already, and what its tokens are, as `Tokenizer.of` has it.
+
+    Raises
+    ------
+    ArgumentError
+        A symbol is empty or stands twice, or is too long for a character.
+    """
+    unit = _require_symbols(symbols, unit)
+    unknown = next((name for name in _UNKNOWNS if name in symbols), UNKNOWN)
+    if unit == "char":
+        return _of_tokens(symbols, unit, _cut(_CHAR), unknown), unit
+    cut = _cut(_WORD)
+    words = [symbol for symbol in symbols if not _is_mark(symbol) and not symbol.isspace()]
+    whole = all([piece for piece, _ in cut.pre_tokenize_str(word)] == [word] for word in words)
+    pattern = _WORD if whole else _SPACED
+    cut = _cut(rf"{pattern}|\n" if "\n" in symbols else pattern)
+    return _of_tokens(symbols, unit, cut, unknown), unit
+
+
+def _require_symbols(symbols: Sequence[str], unit: Unit | None) -> Unit:
+    """What symbols are, if they are a vocabulary."""
+    seen: set[str] = set()
+    for i, symbol in enumerate(symbols):
+        if not isinstance(symbol, str) or not symbol or symbol in seen:
+            found = "stands twice" if isinstance(symbol, str) and symbol else "is no text"
+            raise ArgumentError(
+                f"token {i}, {symbol!r}, {found}; expected tokens that differ. Correct the vocabulary."
+            )
+        seen.add(symbol)
+    longer = [symbol for symbol in symbols if len(symbol) > 1 and not _is_mark(symbol)]
+    if unit is None:
+        unit = "word" if longer else "char"
+    if unit not in ("char", "word") or not symbols or (unit == "char" and longer):
+        what = f"{longer[0]!r} is among the tokens" if longer else f"{len(symbols)} tokens"
+        raise ArgumentError(
+            f"unit is {unit!r} and {what}; expected 'char', with tokens of one character, or 'word'. Leave unit out."
+        )
+    return unit
+
+
+def _is_mark(symbol: str) -> bool:
+    """Whether a symbol is no text, such as <pad>."""
+    return symbol in _UNKNOWNS or _MARK.fullmatch(symbol) is not None
+
+
+def _cut(pattern: str) -> pre_tokenizers.Split:
+    """What parts a text into all that a pattern matches."""
+    return pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="removed", invert=True)
+
+
+def _of_tokens(
+    tokens: Sequence[str], unit: Unit, cut: pre_tokenizers.Split, unknown: str
+) -> tokenizers.Tokenizer:
+    """The tokenizer of characters or words."""
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    backend = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
     backend.normalizer = normalizers.NFC()
     backend.pre_tokenizer = cut
     if unit == "char":
@@ -84,8 +148,8 @@ def unit_of(file: dict[str, Any]) -> Unit | None:
                 "behavior": "Removed",
                 "invert": True,
             },
-            "model": {"type": "WordLevel", "vocab": dict(vocabulary), "unk_token": "<unk>"},
-        }:
+            "model": {"type": "WordLevel", "vocab": dict(vocabulary), "unk_token": unknown},
+        } if unknown in _UNKNOWNS:
             unit = "char" if pattern == _CHAR else "word"
         case {
             "truncation": None,
@@ -107,10 +171,10 @@ def unit_of(file: dict[str, Any]) -> Unit | None:
             unit = "bpe"
         case _:
             return None
-    if sorted(vocabulary.values()) != list(range(len(vocabulary))) or not vocabulary.keys() >= set(SPECIALS):
+    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
         return None
     plain = vocabulary.keys() - set(SPECIALS)
-    if unit == "char" and any(len(token) != 1 for token in plain):
+    if unit == "char" and any(len(token) != 1 and not _is_mark(token) for token in plain):
         return None
     if unit == "bpe" and not (
         plain >= BYTE_OF.keys() and all(BYTE_OF.keys() >= set(token) for token in plain)

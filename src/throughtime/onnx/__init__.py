@@ -1,5 +1,17 @@
-"""Runs as ONNX graphs, for whatever runs ONNX."""
+"""Models as ONNX graphs, for whatever runs ONNX.
+
+import throughtime.onnx
+
+throughtime.onnx.export(run, "runs/mine/onnx")
+"""
 
 from throughtime.extras import require
 
 require("onnx", "onnx")
+require("onnxruntime", "onnx")
+
+from throughtime.onnx.graph import sequence_graph, step_graph  # noqa: E402
+from throughtime.onnx.verify import TOLERANCE  # noqa: E402
+from throughtime.onnx.write import FILES, Exported, export  # noqa: E402
+
+__all__ = ["FILES", "TOLERANCE", "Exported", "export", "sequence_graph", "step_graph"]

@@ -7,6 +7,7 @@ from typing import Any
 from throughtime.errors import RunError
 from throughtime.storage import as_python
 from throughtime.training.directory import load_config
+from throughtime.training.entries import IMPORTED
 
 # These change when training ends, how safe it is and how fast, and what is measured, but none of the updates before.
 CHANGEABLE = frozenset(
@@ -28,6 +29,15 @@ def changeable(training: dict[str, Any]) -> frozenset[str]:
     truncation = training["truncation"]
     adaptive = isinstance(truncation, str) and truncation.startswith("auto")
     return CHANGEABLE - {"flow_every"} if adaptive else CHANGEABLE
+
+
+def require_trained(path: Path, config: dict[str, Any]) -> None:
+    """Raise RunError if there is no training to go on with, as a run's weights come from elsewhere."""
+    if config["training"] is None:
+        raise RunError(
+            f"{path} was imported from {config[IMPORTED]['file']}; expected a run that was trained here, to go on with it. Train "
+            "its model in a run of its own, from Python: fit(run.model, text, tokenizer=run.tokenizer, out=PATH)."
+        )
 
 
 def settled(config: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +84,7 @@ def differences(path: Path, config: dict[str, Any]) -> list[str]:
         A setting differs that makes other updates.
     """
     saved = load_config(path)
+    require_trained(path, saved)
     free = changeable(config["training"])
     for section in ("model", "tokenizer", "training"):
         before, now = saved[section] or {}, config[section] or {}

@@ -21,6 +21,7 @@ from throughtime.flow.lyapunov import Lyapunov, lyapunov_exponents
 from throughtime.flow.profile import GradientFlow, gradient_flow
 from throughtime.machine.arrays import Array
 from throughtime.training.directory import OPTIONS
+from throughtime.training.entries import IMPORTED
 from throughtime.training.evaluate import require_ids, tokens_of
 from throughtime.training.own_text import corpus_of
 from throughtime.training.run import Run
@@ -46,7 +47,8 @@ class Diagnosis:
     Attributes
     ----------
     flow : GradientFlow
-    training : TrainingFacts
+    training : TrainingFacts or None
+        None of a run that was imported.
     text : str
         What it was measured on.
     exponents : Lyapunov or None
@@ -58,7 +60,7 @@ class Diagnosis:
     """
 
     flow: GradientFlow
-    training: TrainingFacts
+    training: TrainingFacts | None
     text: str
     exponents: Lyapunov | None
     chain: dict[int, float]
@@ -107,7 +109,8 @@ def diagnose(
     """
     training = training_facts(run)
     if max_lag is None:
-        max_lag = max(_LEAST_LAGS, 2 * ((training.longest or 0) + 1))
+        longest = None if training is None else training.longest
+        max_lag = max(_LEAST_LAGS, 2 * ((longest or 0) + 1))
     if text is None:
         part, name = _own_part(run, max_lag + origins, on_progress)
     else:
@@ -143,9 +146,11 @@ def _finite(flow: GradientFlow, name: str) -> GradientFlow:
     return flow
 
 
-def training_facts(run: Run) -> TrainingFacts:
-    """How a run was trained, as findings go by it."""
+def training_facts(run: Run) -> TrainingFacts | None:
+    """How a run was trained, as findings go by it; None if it was imported."""
     settings, model = run.config["training"], run.config["model"]
+    if settings is None:
+        return None
     steps = [record for record in run.history if "grad_norm" in record]
     recent = steps[-_UPDATES:]
     # A norm that was not finite is null in the file.
@@ -199,6 +204,11 @@ def _options(run: Run) -> tuple[Mapping[str, Any], str | None]:
 def _own_part(run: Run, wanted: int, on_progress: OnProgress | None) -> tuple[Array | Sentences, str]:
     """What the run held out of its text; what it learned from, where that is longer and so much is not held out."""
     record = run.config["corpus"]
+    if record is None:
+        raise RunError(
+            f"{run.path} was imported from {run.config[IMPORTED]['file']}, without a text; expected one to measure on. Name one "
+            "after the run."
+        )
     try:
         corpus = corpus_of(Path(run.path or "."), record)
     except (RunError, TextError):

@@ -60,6 +60,9 @@ _CORPUS: dict[str, _Types] = {
     "steps_per_epoch": (int,),
     "val_predictions": (int,),
 }
+# In the place of what a run was trained with: where its weights come from.
+IMPORTED = "imported"
+_IMPORTED: dict[str, _Types] = {"file": (str,), "sha256": (str,)}
 # Of what a run ran on nothing is used but to be compared.
 _SECTIONS: dict[str, dict[str, _Types] | None] = {
     "model": _MODEL,
@@ -68,6 +71,7 @@ _SECTIONS: dict[str, dict[str, _Types] | None] = {
     "corpus": _CORPUS,
     "machine": None,
 }
+_TRAINED = "training", "corpus", "machine"
 _CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
     ("tokenizer", "unit"): get_args(Unit),
     ("training", "by"): ("stream", "sentence"),
@@ -91,8 +95,13 @@ def require_entries(file: Path, config: Any) -> None:
             raise RunError(f"{file} has {name} {value!r}; expected {_spelled(types)}. {remedy}")
 
     require("throughtime", config["throughtime"], (str,))
-    for section, entries in _SECTIONS.items():
+    imported = config.get(IMPORTED) is not None
+    sections = {**_SECTIONS, IMPORTED: _IMPORTED} if imported else _SECTIONS
+    for section, entries in sections.items():
         found = config[section]
+        if imported and section in _TRAINED:
+            require(section, found, (NoneType,))
+            continue
         require(section, found, (dict, NoneType) if section == "tokenizer" else (dict,))
         if found is None or entries is None:
             continue
@@ -107,7 +116,7 @@ def require_entries(file: Path, config: Any) -> None:
                 raise RunError(
                     f"{file} has {section}.{name} {found[name]!r}; expected {' or '.join(choices)}. {remedy}"
                 )
-    for path in config["corpus"]["files"] or ():
+    for path in () if imported else config["corpus"]["files"] or ():
         require("corpus.files", path, (str,))
 
 

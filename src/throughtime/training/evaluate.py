@@ -15,6 +15,7 @@ from throughtime.data.streams import StreamBatches
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.tokens import CHUNK, Tokens, bare_tokens
 from throughtime.data.tokens import By as By
+from throughtime.data.vocabularies import END, END_ID, START, START_ID
 from throughtime.errors import ArgumentError, TextError, TokenError
 from throughtime.machine.arrays import Array
 from throughtime.machine.workspace import Workspace
@@ -207,8 +208,8 @@ def tokens_of(
     Raises
     ------
     ArgumentError
-        `by` is unknown, or text comes without a tokenizer, or ids are to be cut into sentences; or what was found is
-        neither text nor token ids.
+        `by` is unknown, or text comes without a tokenizer, or ids are to be cut into sentences, or text by a tokenizer
+        that has no marks for them; or what was found is neither text nor token ids.
     TextError
         The text is empty, or its files have changed.
     """
@@ -226,6 +227,7 @@ def tokens_of(
                 "text found without a tokenizer; expected one to encode it. "
                 "Pass tokenizer=Tokenizer.train(text), or an array of token ids."
             )
+        require_marks(tokenizer, by)
         corpus = text if isinstance(text, Corpus) else Corpus("the text", text)
         return encode_corpus(corpus, tokenizer, by, on_progress)
     ids = np.asarray(text)
@@ -247,6 +249,15 @@ def require_by(by: str) -> None:
     if by not in get_args(By):
         raise ArgumentError(
             f"by={by!r} found; expected 'stream' or 'sentence'. Use stream to carry the state through the text."
+        )
+
+
+def require_marks(tokenizer: Tokenizer, by: By) -> None:
+    """Raise ArgumentError unless a vocabulary has the marks that sentences are read with, where they are."""
+    if by == "sentence" and (tokenizer.start_id, tokenizer.end_id) != (START_ID, END_ID):
+        raise ArgumentError(
+            f"by='sentence' found with a vocabulary that has not {START} and {END} as tokens {START_ID} and {END_ID}; expected "
+            "them there. Use by='stream'."
         )
 
 

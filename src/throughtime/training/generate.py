@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.validation import require_count
 from throughtime.networks.writer import Writer
 from throughtime.sweeps.draw import NONE
-from throughtime.training.evaluate import By, require_by, require_tokenizer
+from throughtime.training.evaluate import By, require_by, require_marks, require_tokenizer
 
 # Without a prompt a stream is taken up where something is likely to begin: after the first of these that it knows.
 _BEFORE_A_BEGINNING = ("\n", ".")
@@ -93,6 +94,7 @@ def stream(
     """The pieces of `generate`'s text as they are made, the prompt first."""
     require_by(by)
     require_tokenizer(model, tokenizer)
+    require_marks(tokenizer, by)
     require_count("length", length)
     ids = tokenizer.encode(prompt)
     if tokenizer.unit == "char" and tokenizer.count_unknown(ids):
@@ -105,9 +107,9 @@ def _pieces(
     writer: Writer, tokenizer: Tokenizer, prompt: str, ids: Array, length: int, by: By
 ) -> Iterator[str]:
     by_sentence = by == "sentence"
-    never = [tokenizer.unknown_id, tokenizer.start_id]
+    never = [token for token in (tokenizer.unknown_id, tokenizer.start_id) if token >= 0]
     allowed = writer.allowed(never)
-    allowed_without_end = writer.allowed([*never, tokenizer.end_id])
+    allowed_without_end = writer.allowed(never + [tokenizer.end_id] * (tokenizer.end_id >= 0))
     text = TextStream(tokenizer)
     if prompt:
         yield prompt
@@ -152,9 +154,10 @@ def _pieces(
 def _beginning(tokenizer: Tokenizer) -> int:
     """What a stream without a prompt reads first, unseen."""
     for text in _BEFORE_A_BEGINNING:
-        ids = tokenizer.encode(text)
-        if len(ids) == 1 and not tokenizer.count_unknown(ids):
-            return int(ids[0])
+        with suppress(TokenError):
+            ids = tokenizer.encode(text)
+            if len(ids) == 1 and not tokenizer.count_unknown(ids):
+                return int(ids[0])
     return len(tokenizer.tokens) - 1
 
 

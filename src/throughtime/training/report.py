@@ -16,6 +16,7 @@ from throughtime.flow.words import counted
 from throughtime.storage import write_whole
 from throughtime.training.diagnosis import Diagnosis, training_facts
 from throughtime.training.directory import REPORT
+from throughtime.training.entries import IMPORTED
 from throughtime.training.run import Run
 
 
@@ -71,11 +72,11 @@ def write_report(
 
 def _diagnosed(run: Run, found: Diagnosis) -> Report:
     """The report that leads with a measurement of the finished model."""
-    step = run.kept_step
+    step = None if found.training is None else run.kept_step
     weights = "" if step is None else f", with the weights {_after(step)}"
     return replace(
         _report(run, found.findings, found.flow),
-        facts=_facts(run.config, found.training.steps, f"on {found.text}{weights}"),
+        facts=_facts(run.config, found.training, f"on {found.text}{weights}"),
         stability=Stability(
             conditions=found.flow.conditions,
             chain=found.chain,
@@ -95,22 +96,22 @@ def _report(
     measured = None if step is None else f"on the training text, with the weights {_after(step)}"
     shown = Report(
         title=f"Where the gradient goes: {_name(run)}",
-        facts=_facts(run.config, training.steps, measured),
+        facts=_facts(run.config, training, measured),
         findings=findings,
         flow=None if flow is None else flow.record(),
         probes=probes,
         metrics=run.history,
-        reach=training.longest,
-        shortest=training.shortest,
+        reach=None if training is None else training.longest,
+        shortest=0 if training is None else training.shortest,
         stability=Stability(conditions=() if flow is None else flow.conditions, dtype=run.model.dtype.name),
     )
     return replace(shown, left_out=_left_out(shown.last, training))
 
 
-def _left_out(record: Record | None, training: TrainingFacts) -> float | None:
+def _left_out(record: Record | None, training: TrainingFacts | None) -> float | None:
     """The share of a measured gradient that training leaves out."""
     curve = None if record is None else top_curve(record)
-    if curve is None or math.isnan(curve.mean_lag):
+    if training is None or curve is None or math.isnan(curve.mean_lag):
         return None
     return training.left_out(curve)
 
@@ -124,22 +125,33 @@ def _name(run: Run) -> str:
     return "a run" if run.path is None else run.path.resolve().name
 
 
-def _facts(config: dict[str, Any], steps: int, measured: str | None) -> dict[str, str]:
+def _facts(config: dict[str, Any], training: TrainingFacts | None, measured: str | None) -> dict[str, str]:
     """What was trained on what, how, and what was measured, in the words of the page."""
-    model, training, corpus = config["model"], config["training"], config["corpus"]
+    model = config["model"]
     cell = model["cell"]
     layers = "1 layer" if model["num_layers"] == 1 else f"{model['num_layers']} layers"
-    optimizer, clip = training["optimizer"], training["clip"]
     return {
         "Cell": f"{cell} ({model['nonlinearity']})" if cell == "rnn" else cell,
         "Size": f"{layers} of {model['hidden_size']} units",
-        "Text": str(corpus["name"]),
+        **(
+            {"Weights": f"imported from {config[IMPORTED]['file']}"}
+            if training is None
+            else _training(config, training.steps)
+        ),
+        **({} if measured is None else {"Measured": measured}),
+    }
+
+
+def _training(config: dict[str, Any], steps: int) -> dict[str, str]:
+    settings = config["training"]
+    optimizer, clip = settings["optimizer"], settings["clip"]
+    return {
+        "Text": str(config["corpus"]["name"]),
         "Training": counted(steps, "update"),
-        "Truncation": training["truncation"],
+        "Truncation": settings["truncation"],
         "Optimiser": f"{optimizer['name']}, learning rate {optimizer['lr']:g}",
         "Clipping": "none" if clip is None else _clip(clip),
-        "Start of the weights": model["init"],
-        **({} if measured is None else {"Measured": measured}),
+        "Start of the weights": config["model"]["init"],
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from throughtime.cells.cell import Cell
 from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
+from throughtime.training.continuing import require_trained
 from throughtime.training.directory import TOKENIZER, load_config
 from throughtime.training.events import Listener
 from throughtime.training.fit import fit
@@ -47,12 +48,13 @@ def resume(
     Raises
     ------
     RunError
-        There is no run, it is in use, its text is another one, or another argument was given.
+        There is no run, it was imported, it is in use, its text is another one, or another argument was given.
     InputError, DivergedError, Interrupted
         As `fit` raises them.
     """
     path = Path(path)
     config = load_config(path)
+    require_trained(path, config)
     model = model_of(path, config, cell)
     tokenizer = None if config["tokenizer"] is None else Tokenizer.load(path / TOKENIZER)
     others = {name: value for name, value in changed.items() if value is not None}

@@ -28,7 +28,7 @@ class Run:
     path : Path or None
         The run directory; None if nothing was written.
     config : dict
-        Every setting, as in config.json.
+        Every setting, as in config.json. Of a run that was imported `training`, `corpus` and `machine` are None.
     model : LanguageModel
         With the weights of the best evaluation; without a validation text, with the last ones.
     tokenizer : Tokenizer or None
@@ -48,7 +48,8 @@ class Run:
     @property
     def by(self) -> By:
         """How the text was read: "stream" or "sentence"."""
-        return cast(By, self.config["training"]["by"])
+        training = self.config["training"]
+        return "stream" if training is None else cast(By, training["by"])
 
     @property
     def history(self) -> list[Record]:

@@ -1,0 +1,31 @@
+"""Text by an exported model, with onnxruntime, tokenizers and NumPy alone.
+
+throughtime export runs/mine --format onnx
+python examples/generate_onnx.py runs/mine/onnx "The "
+"""
+
+import sys
+
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+LENGTH, TEMPERATURE = 300, 0.7
+
+directory, prompt = sys.argv[1], sys.argv[2]
+tokenizer = Tokenizer.from_file(f"{directory}/tokenizer.json")
+step = onnxruntime.InferenceSession(f"{directory}/step.onnx")
+_, *states = step.get_inputs()  # ids, then h and for LSTM c: (num_layers, batch, hidden_size)
+state = {each.name: np.zeros((each.shape[0], 1, each.shape[2]), np.float32) for each in states}
+never = [i for token, i in tokenizer.get_vocab().items() if token in ("<unk>", "<s>", "</s>")]
+
+rng = np.random.default_rng()
+ids = tokenizer.encode(prompt).ids
+for n in range(len(ids) + LENGTH):
+    logits, *left = step.run(None, {"ids": np.array(ids[n : n + 1]), **state})
+    state = dict(zip(state, left, strict=True))
+    if n + 1 == len(ids):
+        logits[0, never] = -np.inf
+        p = np.exp((logits[0] - logits.max()) / TEMPERATURE)
+        ids.append(int(rng.choice(len(p), p=p / p.sum())))
+print(tokenizer.decode(ids))

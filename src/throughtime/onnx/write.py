@@ -1,0 +1,80 @@
+"""A model written as ONNX graphs, its tokenizer beside them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from throughtime.exchange.package import require_place, unpacked, write_package
+from throughtime.networks.network import Network
+from throughtime.onnx.graph import require_operator, sequence_graph, step_graph
+from throughtime.onnx.verify import verify
+from throughtime.training.run import Run
+
+FILES = SEQUENCE, STEP = "sequence.onnx", "step.onnx"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What `export` has written.
+
+    Attributes
+    ----------
+    path : Path
+        The directory.
+    files : tuple of str
+        Its files.
+    error : float
+        The largest difference between onnxruntime and the model that was found, as a share of the largest value.
+    rounded : bool
+        Whether float64 became float32: onnxruntime's recurrent operators know no other type.
+    """
+
+    path: Path
+    files: tuple[str, ...]
+    error: float
+    rounded: bool
+
+
+def export(model: Network | Run, directory: str | os.PathLike[str]) -> Exported:
+    """Write a model as two ONNX graphs, checked against the model itself in onnxruntime.
+
+    `sequence.onnx` takes all steps at once, `step.onnx` one; the state goes in and out of both by name, `h` and for LSTM
+    `c`, out as `h_out` and `c_out`, (num_layers, batch, H) each. The number of steps and the batch may be any. See
+    `throughtime.onnx.sequence_graph` and `step_graph`.
+
+    Parameters
+    ----------
+    model : LanguageModel, SequenceModel or Run
+        Of a run the tokenizer is written, too.
+    directory : path
+        A new or empty one, or one that an earlier export has written. It appears whole or not at all.
+
+    Raises
+    ------
+    ArgumentError
+        ONNX has no operator for the model's cell.
+    RunError
+        The directory holds something else.
+    DivergedError, WorkFailed
+        The model's weights are not finite, or a graph does not compute what the model does. Nothing is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import throughtime as tt
+    >>> import throughtime.onnx
+    >>> model = tt.SequenceModel(1, 8, 1, cell="gru", seed=0)
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     found = throughtime.onnx.export(model, place + "/model")
+    >>> found.files, found.error < 1e-5
+    (('sequence.onnx', 'step.onnx'), True)
+    """
+    network, tokenizer = unpacked(model)
+    path = Path(directory)
+    require_operator(network)
+    require_place(path, FILES, tokenizer)
+    sequence, step = sequence_graph(network), step_graph(network)
+    error = verify(network, sequence, step)
+    graphs = {SEQUENCE: sequence.SerializeToString(), STEP: step.SerializeToString()}
+    files = write_package(path, graphs, tokenizer)
+    return Exported(path, files, error, rounded=network.dtype.name == "float64")

@@ -1,0 +1,78 @@
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import throughtime as tt
+from throughtime.exchange.state_dict import read_state_dict
+
+
+def test_tensors_are_read_as_they_are(tmp_path):
+    tensors = {"a.weight": np.arange(6.0).reshape(2, 3), "b": np.zeros(2)}
+    save_file(tensors, tmp_path / "weights")
+    found = read_state_dict(tmp_path / "weights")
+    assert found.keys() == tensors.keys()
+    for name, array in tensors.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
+
+
+def pickled(path):
+    path.write_bytes(pickle.dumps({"a": 1}))
+
+
+def archived(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"a": 1}))
+
+
+@pytest.mark.parametrize("write", [pickled, archived])
+def test_a_pickle_is_not_opened(write, tmp_path):
+    write(tmp_path / "model.safetensors")
+    with pytest.raises(
+        tt.WeightsError, match=r"is a pickle, as torch.save writes it, which may run"
+    ) as caught:
+        read_state_dict(tmp_path / "model.safetensors")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_conversion_of_a_pickle_is_right(torch, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = torch.nn.Linear(2, 3)
+    torch.save(module.state_dict(), "model.pt")
+    with pytest.raises(tt.WeightsError) as caught:
+        read_state_dict(tmp_path / "model.pt")
+    exec(str(caught.value).partition("in Python: ")[2])
+    found = read_state_dict(tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(found["weight"], module.weight.detach().numpy())
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({}, "holds no tensor; expected a model's state_dict"),
+        ({"a": np.zeros(2, np.float16)}, "has a of type F16; expected all of float32, or all of float64"),
+        ({"a": np.zeros(2), "b": np.zeros(2, np.float32), "c": np.zeros(2, np.float32)}, "has a of type F64"),
+        ({"a": np.zeros(2), "steps": np.array(3)}, "has steps of type I64; expected all of float32"),
+    ],
+)
+def test_numbers_of_another_type_are_refused(tensors, message, tmp_path):
+    save_file(tensors, tmp_path / "weights")
+    with pytest.raises(tt.WeightsError, match=message):
+        read_state_dict(tmp_path / "weights")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x10\0\0\0\0\0\0\0{}"])
+def test_another_file_is_refused(content, tmp_path):
+    (tmp_path / "weights").write_bytes(content)
+    with pytest.raises(tt.WeightsError, match=r"is no file of safetensors .*; expected one") as caught:
+        read_state_dict(tmp_path / "weights")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(
+        tt.WeightsError, match=r"cannot be read \(No such file or directory\); expected weights"
+    ):
+        read_state_dict(tmp_path / "none")
+    with pytest.raises(tt.WeightsError, match=r"cannot be read \(Is a directory\); expected weights"):
+        read_state_dict(tmp_path)
