@@ -20,7 +20,7 @@ def describe(found: "Diagnosis", run: "Run") -> Iterator[str]:
     """All of it, line by line."""
     flow, training = found.flow, found.training
     layers = f"{flow.num_layers} x {flow.hidden_size}" if flow.num_layers > 1 else f"{flow.hidden_size}"
-    yield f"{run.path}: {flow.cell.name} {layers}, {training.steps:,} updates, truncation {training.truncation}"
+    yield f"{run.path}: {flow.name} {layers}, {training.steps:,} updates, truncation {training.truncation}"
     losses = int(flow.origins[0])
     followed = "the loss of 1 step" if losses == 1 else f"the losses of {losses:,} steps, each"
     yield f"Measured on {found.text}: {followed} followed back by itself."
