@@ -6,3 +6,7 @@ import throughtime.torch as tt_torch
 from throughtime.extras import require
 
 require("torch", "torch")
+
+from throughtime.torch.diagnose import diagnose  # noqa: E402
+
+__all__ = ["diagnose"]
