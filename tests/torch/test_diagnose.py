@@ -7,11 +7,11 @@ from tests.conftest import require_torch
 import throughtime as tt
 
 torch = require_torch()
+from tests.networks import autograd  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa: E402
 
 import throughtime.torch as tt_torch  # noqa: E402
-from tests.networks import autograd  # noqa: E402
 from throughtime.machine.jit import COMPILING  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not COMPILING, reason="slow in plain Python")
@@ -126,7 +126,11 @@ def test_fused_layer_is_gradient_flow_on_the_same_weights_bit_for_bit(kind, num_
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
 def test_fused_layer_is_autograd_one_output_at_a_time(kind, num_layers, dtype):
-    model, x, target = Model(make_layer(kind, num_layers, dtype)), draw(T, B, I, dtype=dtype), draw(T, B, 2, dtype=dtype)
+    model, x, target = (
+        Model(make_layer(kind, num_layers, dtype)),
+        draw(T, B, I, dtype=dtype),
+        draw(T, B, 2, dtype=dtype),
+    )
     model.readout.to(dtype)
     flow = tt_torch.diagnose(model, x, lambda y: (y - target).square().sum(2))
     states = unroll(model.rnn, x)
@@ -155,7 +159,10 @@ def test_last_state_read_by_the_loss_belongs_to_the_last_step(kind):
     close(on_top, norms_by_autograd(states, [*[None] * (T - 1), loss]), 1e-11)
     given = np.zeros((T, B, H))
     given[-1] = weights[0, 0]
-    assert on_top.norms["h"].tolist() == tt.gradient_flow(same_layer(layer), x.numpy(), given).norms["h"].tolist()
+    assert (
+        on_top.norms["h"].tolist()
+        == tt.gradient_flow(same_layer(layer), x.numpy(), given).norms["h"].tolist()
+    )
 
     def of_all(out):
         parts = out[1] if kind == "lstm" else (out[1],)
@@ -176,7 +183,9 @@ def h_of(state):
 def test_initial_state_is_the_model_s(kind):
     model, x = Model(make_layer(kind, 2)), draw(T, B, I)
     hx = tuple(draw(2, B, H, seed=7 + s) for s in range(2 if kind == "lstm" else 1))
-    flow = tt_torch.diagnose(model, {"x": x, "hx": hx if kind == "lstm" else hx[0]}, lambda y: y.square().sum(2))
+    flow = tt_torch.diagnose(
+        model, {"x": x, "hx": hx if kind == "lstm" else hx[0]}, lambda y: y.square().sum(2)
+    )
     states = unroll(model.rnn, x, hx)
     losses = [model.readout(now[-1][0]).tanh().square().sum(1) for now in states]
     close(flow, norms_by_autograd(states, losses), 1e-11)
@@ -190,7 +199,10 @@ def test_batch_first_and_unbatched_inputs_are_the_same_sequences():
     one = tt_torch.diagnose(layer, x[:, :1], lambda out: out[0].square())
     for unbatched in (layer, first):
         hx = torch.zeros(1, H, dtype=x.dtype)
-        assert tt_torch.diagnose(unbatched, (x[:, 0], (hx, hx)), lambda out: out[0].square()).record() == one.record()
+        assert (
+            tt_torch.diagnose(unbatched, (x[:, 0], (hx, hx)), lambda out: out[0].square()).record()
+            == one.record()
+        )
 
 
 @pytest.mark.parametrize("enforce_sorted", [True, False])
@@ -355,7 +367,9 @@ def test_two_calls_of_a_shared_layer_are_two_batches_of_sequences():
             return self.rnn(a)[0], self.rnn(b)[0]
 
     a, b = draw(T, B, I), draw(T, B, I, seed=2)
-    both = tt_torch.diagnose(Twins(), (a, b), lambda out: out[0].square().sum() + out[1].square().sum(), max_lag=8)
+    both = tt_torch.diagnose(
+        Twins(), (a, b), lambda out: out[0].square().sum() + out[1].square().sum(), max_lag=8
+    )
     apart = [tt_torch.diagnose(layer, x, lambda out: out[0].square(), max_lag=8) for x in (a, b)]
     assert both.origins.tolist() == (2 * apart[0].origins).tolist()
     mean = (apart[0].norms["h"] + apart[1].norms["h"]) / 2

@@ -54,8 +54,9 @@ def diagnose(
     Returns
     -------
     GradientFlow
-        Of a step, `norms` has one layer. The parts of its state are "h", the first, and "c" where there are two. Nothing
-        is known of its gates.
+        Of a step, `norms` has one layer. The parts of its state are those results on which the next call depends, the ones
+        that are handed on as they are first: "h" is the first of them, "c" the second of two. Nothing is known of its
+        gates.
 
     Raises
     ------

@@ -67,9 +67,9 @@ class InPyTorch:
                 kind, _, gate = item.target.partition("_")
                 if kind == "bias":
                     rows = f"[{_GATES[gate] * H}:{(_GATES[gate] + 1) * H}]" if gate else ""
-                    halves = ("ih",) if float(item.start) else ("ih", "hh")
-                    for half in halves:
-                        yield f"{self.layer}.bias_{half}{ending}.data{rows}.fill_({float(item.start):g})"
+                    # The two halves add up.
+                    for half, value in (("ih", item.number), ("hh", 0)):
+                        yield f"{self.layer}.bias_{half}{ending}.data{rows}.fill_({value:g})"
                 else:
                     weight = f"{self.layer}.{item.target}{ending}"
                     yield _STARTS[item.start].format(weight=weight)

@@ -37,8 +37,8 @@ class Steps:
     Attributes
     ----------
     state : list of int
-        The places among a call's results that are handed on as they are; where there are none, all on which the next call
-        depends.
+        The places among a call's results of those on which the next call depends; first the ones that are handed on as they
+        are.
     units : list of int
         How many numbers each of these holds for a sequence.
     B : int
@@ -110,7 +110,7 @@ class Steps:
                 f"{self.part} was called {len(self.calls)} times, and no call reads what the one before it gave; expected one call "
                 "for each step of time, with the state handed on. Look for detach(), or name another step."
             )
-        return sorted(passed or reached)
+        return [*sorted(passed), *sorted(reached - passed)]
 
     def _begin(self, rows: "_Rows", k: int, wanted: Array) -> None:
         """The gradient of call k's own losses joins the rows."""
