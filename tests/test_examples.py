@@ -7,6 +7,7 @@ from runpy import run_path
 
 import numpy as np
 import pytest
+from tests.conftest import require_torch
 
 import throughtime as tt
 
@@ -16,9 +17,22 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_example_runs(path):
+    if "import torch" in path.read_text(encoding="utf-8"):
+        require_torch()
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+@pytest.mark.slow
+def test_diagnose_pytorch_finds_the_vanishing_gradient_and_mends_it(capsys):
+    require_torch()
+    done = run_path(str(EXAMPLES / "diagnose_pytorch.py"))
+    said = capsys.readouterr().out
+    assert "problem: vanishing" in said
+    (typed,) = (line.removeprefix(">>> ") for line in said.splitlines() if line.startswith(">>> "))
+    assert f"\n{typed}\n" in (EXAMPLES / "diagnose_pytorch.py").read_text(encoding="utf-8")
+    assert done["flow"].curve().relative[done["DELAY"]] > 0.01
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from tests.conftest import require_torch
 
 import throughtime as tt
 
@@ -21,6 +22,8 @@ README_EXAMPLES = re.findall(r"```python\n(.*?)```", text_of("README.md"), flags
 @pytest.mark.parametrize("number", range(len(README_EXAMPLES)))
 def test_readme_example_runs(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
+    if "import torch" in README_EXAMPLES[number]:
+        require_torch()
     exec(compile(README_EXAMPLES[number], f"README.md, example {number}", "exec"), {})
 
 

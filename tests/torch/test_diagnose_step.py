@@ -240,6 +240,18 @@ def test_step_whose_gradients_cannot_be_taken_many_at_a_time_is_measured_one_by_
     np.testing.assert_allclose(flow.norms["h"][0], math.sqrt(3) * 0.5**flow.lags, rtol=1e-13)
 
 
+def test_step_that_does_nothing_with_its_state_has_no_gradient_beyond_lag_0():
+    class Forgetful(Scaled):
+        def step(self, x, h):
+            return self.a * x if h.ndim else h
+
+    x = torch.ones(7, 2, 3, dtype=torch.float64)
+    flow = tt_torch.diagnose(Forgetful(0.5, torch.float64), x, lambda h: h.sum(), "step")
+    assert flow.origins.tolist() == [2] * 7
+    assert flow.norms["h"][0].tolist() == pytest.approx([math.sqrt(3)] + [0.0] * 6)
+    assert flow.half_life == 0
+
+
 def test_detached_stretches_are_measured_each_by_itself():
     class Stretches(Scaled):
         def forward(self, x):

@@ -15,10 +15,14 @@ from torch import Tensor
 from throughtime.errors import ArgumentError
 from throughtime.flow.measure import Measured, mean, percentiles
 from throughtime.flow.origins import choose_origins, lags_to_measure
+from throughtime.flow.words import counted
 from throughtime.machine.arrays import Array
 from throughtime.torch.numbers import require_numbers
 from throughtime.torch.parts import Part
 from throughtime.torch.recorded import Call
+
+# A row's largest entry may drift between these before it is brought back to about 1.
+_LOW, _HIGH = 2.0**-20, 2.0**20
 
 
 class Steps:
@@ -87,7 +91,11 @@ class Steps:
                 continue
             earlier = self.calls[k - 1].leaves
             found = gradients([each.given for each in links], earlier, entering)
-            rows.gradients = {q: g for q, g in enumerate(found) if g is not None}
+            rows.gradients = {
+                q: earlier[q].new_zeros(len(rows.steps), *earlier[q].shape) if gradient is None else gradient
+                for q, gradient in enumerate(found)
+                if gradient is not None or q in self.state
+            }
             rows.rescale()
         return seen.measured()
 
@@ -107,7 +115,7 @@ class Steps:
             passed |= {shown[id(each.given)] for each in call.arguments if id(each.given) in shown}
         if not reached:
             raise ArgumentError(
-                f"{self.part} was called {len(self.calls)} times, and no call reads what the one before it gave; expected one call "
+                f"{self.part} was called {counted(len(self.calls), 'time')}, and no call reads what the one before it gave; expected one call "
                 "for each step of time, with the state handed on. Look for detach(), or name another step."
             )
         return [*sorted(passed), *sorted(reached - passed)]
@@ -202,10 +210,11 @@ class _Rows:
     def add(self, step: int, direct: dict[int, Tensor], wanted: Array) -> None:
         """One step more."""
         own = {q: gradient[None] for q, gradient in direct.items()}
-        counted = wanted & (self._largest(own)[0] != 0)
+        largest = self._largest(own)
+        counted = wanted & (largest[0] != 0)
         if not counted.any():
             return
-        exponents = self._scale(own, 1)
+        exponents = self._scale(own, largest)
         n = len(self.steps)
         joined = {}
         for q in {*self.gradients, *own}:
@@ -226,27 +235,26 @@ class _Rows:
         self.gradients = {q: gradient[gone:] for q, gradient in self.gradients.items()} if self.steps else {}
 
     def rescale(self) -> None:
-        """Bring each row back to about 1."""
-        self.exponents = self.exponents + self._scale(self.gradients, len(self.steps))
+        """Bring each row back to about 1, once some have drifted away."""
+        largest = self._largest(self.gradients)
+        if ((largest < _LOW) | (largest > _HIGH)).any():
+            self.exponents = self.exponents + self._scale(self.gradients, largest)
 
     def _largest(self, gradients: dict[int, Tensor]) -> Array:
-        """(n, B) of float64: each row's largest entry that is a number."""
-        sizes = [
-            gradient.detach().reshape(len(gradient), self.B, -1).abs().amax(2)
-            for gradient in gradients.values()
-        ]
-        found: Array = torch.stack(sizes).amax(0).double().numpy()
+        """(n, B) of float64: the magnitude of each row's largest entry."""
+        sizes = []
+        for gradient in gradients.values():
+            low, high = gradient.reshape(len(gradient), self.B, -1).aminmax(dim=2)
+            sizes.append(torch.maximum(-low, high).double().numpy())
+        found: Array = np.max(sizes, axis=0)
         return found
 
-    def _scale(self, gradients: dict[int, Tensor], n: int) -> Array:
-        """Scale rows in place by powers of 2, so that their largest entry is about 1; return the exponents (n, B)."""
-        if not gradients:
-            return np.zeros((n, self.B), np.int64)
-        largest = self._largest(gradients)
+    def _scale(self, gradients: dict[int, Tensor], largest: Array) -> Array:
+        """Scale rows by powers of 2, so that their largest entry is about 1; return the exponents (n, B)."""
         exponents: Array = np.frexp(np.where(np.isfinite(largest), largest, 0))[1].astype(np.int64)
         half = exponents // 2  # a factor for all of 2^127 would be no normal number
         for q, gradient in gradients.items():
-            rows = gradient.reshape(n, self.B, -1)
+            rows = gradient.reshape(*largest.shape, -1)
             for part in (half, exponents - half):
                 rows = rows * torch.from_numpy(np.ldexp(1.0, -part)).to(rows.dtype)[:, :, None]
             gradients[q] = rows.reshape(gradient.shape)
@@ -267,13 +275,14 @@ class _Seen:
         steps = np.array(rows.steps)
         with np.errstate(over="ignore"):
             for s, gradient in enumerate(state):
-                values = gradient.double().reshape(len(steps), rows.B, -1)
-                self._norms[s, steps - k, steps] = np.ldexp(values.norm(dim=2).numpy(), rows.exponents)
-                if s == 0:
+                values = gradient.reshape(len(steps), rows.B, -1)
+                norms = torch.linalg.vector_norm(values, dim=2, dtype=torch.float64).numpy()
+                self._norms[s, steps - k, steps] = np.ldexp(norms, rows.exponents)
+                if s == 0 and (rows.exponents < 0).any():
                     smallest = np.finfo(rows.dtype).minexp - rows.exponents
-                    bound = torch.from_numpy(np.ldexp(1.0, np.minimum(smallest, 1000)))[:, :, None]
-                    lost = (values.abs() < bound) & (values != 0)
-                    self._lost[steps - k, steps] = lost.double().mean(dim=2).numpy()
+                    bound = torch.from_numpy(np.ldexp(1.0, np.minimum(smallest, 1000))).to(values.dtype)
+                    lost = (values.abs() < bound[:, :, None]) & (values != 0)
+                    self._lost[steps - k, steps] = lost.sum(dim=2).numpy() / values.shape[2]
         self._there[steps - k, steps] = rows.counted
 
     def measured(self) -> Measured:
