@@ -259,7 +259,7 @@ def test_dropout_between_layers_is_off_and_the_module_comes_out_as_it_was():
         def forward(self, x):
             self.seen += 1
             y, self.state = self.rnn(self.norm(x.flatten(0, 1)).view_as(x))
-            return self.readout(self.drop(y))
+            return self.readout(self.drop(y)) + 0 * torch.rand(())  # it draws, if to no effect
 
     torch.manual_seed(0)
     model, x = Whole(), torch.randn(T, B, I, requires_grad=True)
@@ -341,6 +341,25 @@ def test_cells_and_layers_in_a_loop_are_the_layer_in_one_call(kind, as_it_is):
     assert found.record() == tt_torch.diagnose(layer, x, lambda out: out[0] * dy).record()
     unbatched = tt_torch.diagnose(loop, x[:, 0], lambda y: y * dy[:, 0])
     assert unbatched.record() == tt_torch.diagnose(layer, x[:, :1], lambda out: out[0] * dy[:, :1]).record()
+
+
+def test_loop_that_reads_the_state_is_the_layer_in_one_call():
+    layer, x, weights = make_layer("lstm", batch_first=True), draw(T, B, I), draw(T, B, H)
+
+    def forward(x):
+        state, read = None, []
+        for x_t in x:
+            _, state = layer(x_t[:, None], state)
+            read.append(state[0][-1])
+        return torch.stack(read), state[1]
+
+    loop = nn.ModuleDict({"rnn": layer})
+    loop.forward = forward
+    found = tt_torch.diagnose(loop, x, lambda out: (out[0] * weights).sum() + out[1].sum())
+    expected = tt_torch.diagnose(
+        layer, x.transpose(0, 1), lambda out: (out[0].transpose(0, 1) * weights).sum() + out[1][1].sum()
+    )
+    assert found.record() == expected.record()
 
 
 def test_state_that_a_loop_sets_to_zero_is_a_reset():
