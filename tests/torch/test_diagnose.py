@@ -12,9 +12,6 @@ from torch import nn  # noqa: E402
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa: E402
 
 import throughtime.torch as tt_torch  # noqa: E402
-from throughtime.machine.jit import COMPILING  # noqa: E402
-
-pytestmark = pytest.mark.skipif(not COMPILING, reason="slow in plain Python")
 
 T, B, I, H = 9, 3, 2, 5
 KINDS = {"tanh": nn.RNN, "relu": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}

@@ -207,6 +207,29 @@ def test_results_of_a_step_that_the_loss_reads_must_be_rows():
     assert "result 0 of 'step' has shape ()" in refusal(tt.ArgumentError, Summed(), X, total, "step")
 
 
+def test_results_of_a_step_must_be_computed_from_the_state_that_it_returns():
+    class Beside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(3, 3)
+
+        def step(self, x, h):
+            y, h = self.rnn(x[None], h[None])
+            return y[0], h[0]
+
+        def forward(self, x):
+            h, outputs = torch.zeros_like(x[0]), []
+            for x_t in x:
+                y, h = self.step(x_t, h)
+                outputs.append(y)
+            return torch.stack(outputs)
+
+    assert "is not computed from the state that it returns" in refusal(
+        tt.ArgumentError, Beside(), X, total, "step"
+    )
+    assert (tt_torch.diagnose(Beside(), X, total).norms["h"] > 0).all()
+
+
 def test_origins_without_a_loss_are_refused():
     model = looped(lambda self, x, h, _: self.advance(x, h))
     said = refusal(tt.ArgumentError, model, X, lambda y: y[-1].sum(), "advance", origins=[0])

@@ -11,9 +11,6 @@ from tests.torch.test_diagnose import B, H, I, Loop, T, as_cell, draw, make_laye
 from torch import nn  # noqa: E402
 
 import throughtime.torch as tt_torch  # noqa: E402
-from throughtime.machine.jit import COMPILING  # noqa: E402
-
-pytestmark = pytest.mark.skipif(not COMPILING, reason="slow in plain Python")
 
 
 class WrittenOut(nn.Module):

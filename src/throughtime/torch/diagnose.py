@@ -45,7 +45,8 @@ def diagnose(
     step : str or callable, optional
         The function that makes one step of time: the dotted name of a method of the module or of a module inside it, or
         that itself. It is given the state among its arguments, (batch, units) each or (units,), and returns the new one
-        alone or among its results, as `h`, `(h, c)` or `(y, (h, c))`. Sequences of the batch must not mix in it.
+        alone or among its results, as `h`, `(h, c)` or `(y, (h, c))`, of which y is computed from the h that is returned.
+        Sequences of the batch must not mix in it.
     max_lag, origins : optional
         As `throughtime.gradient_flow` has them.
     layer : str, optional
@@ -142,6 +143,11 @@ def _of_step(
         raise ArgumentError(
             f"no step of {part} has both a gradient and a place among the origins; expected at least one. Choose other "
             "origins, or leave them out for every step with a loss."
+        )
+    if not any(norms[0, 0] for norms in measured.norms.values()):
+        raise ArgumentError(
+            f"what {part} gives the loss is not computed from the state that it returns, but beside it, so nothing arrives there "
+            "at lag 0; expected it to be. Compute it from that state, or name the part of the step that makes the state."
         )
     return GradientFlow(
         np.arange(len(measured.origins)),
