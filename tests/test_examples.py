@@ -7,6 +7,7 @@ from runpy import run_path
 
 import numpy as np
 import pytest
+from tests.conftest import require_torch
 
 import throughtime as tt
 from throughtime.training.run import Run
@@ -31,6 +32,8 @@ def run_example(name, *arguments):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({path.stem for path in EXAMPLES.glob("*.py")} - WITH_A_MODEL))
 def test_example_runs(name):
+    if "import torch" in (EXAMPLES / f"{name}.py").read_text(encoding="utf-8"):
+        require_torch()
     assert run_example(name)
 
 
@@ -59,6 +62,17 @@ def test_generate_onnx_needs_no_throughtime():
     assert imports == [
         "import sys", "import numpy as np", "import onnxruntime", "from tokenizers import Tokenizer"
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_diagnose_pytorch_finds_the_vanishing_gradient_and_mends_it(capsys):
+    require_torch()
+    done = run_path(str(EXAMPLES / "diagnose_pytorch.py"))
+    said = capsys.readouterr().out
+    assert "problem: vanishing" in said
+    (typed,) = (line.removeprefix(">>> ") for line in said.splitlines() if line.startswith(">>> "))
+    assert f"\n{typed}\n" in (EXAMPLES / "diagnose_pytorch.py").read_text(encoding="utf-8")
+    assert done["flow"].curve().relative[done["DELAY"]] > 0.01
 
 
 @pytest.fixture(scope="module")

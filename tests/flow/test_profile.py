@@ -224,6 +224,59 @@ def test_profile_is_right_from_1e_minus_300_to_1e300(a, dtype):
 
 
 @pytest.mark.kernels
+def test_gradient_of_the_last_state_is_that_of_each_sequence_s_own_last_step():
+    steps, lengths = 7, np.array([7, 3])
+    layer = scaled_rotation(0.8, layers=2)
+    rng = np.random.default_rng(0)
+    x, dy, last = rng.standard_normal((steps, 2, 4)), np.zeros((steps, 2, 4)), rng.standard_normal((2, 4))
+    dy[lengths - 1, [0, 1]] = last
+    expected = tt.gradient_flow(layer, x, dy, lengths=lengths)
+    found = tt.gradient_flow(layer, x, 0 * dy, lengths=lengths, dstate=np.stack([0 * last, last]))
+    assert found.record() == expected.record()
+    # To the lower layer's alone nothing is above; to both of them it adds up.
+    below = tt.gradient_flow(layer, x, 0 * dy, lengths=lengths, dstate=np.stack([last, 0 * last]))
+    size = np.linalg.norm(last, axis=1)
+    np.testing.assert_allclose(below.norms["h"][0, :3], size.mean() * 0.8 ** np.arange(3), rtol=1e-12)
+    assert (below.norms["h"][1] == 0).all()
+    twice = tt.gradient_flow(layer, x, dy, lengths=lengths, dstate=np.stack([0 * last, last]))
+    np.testing.assert_allclose(twice.norms["h"], 2 * expected.norms["h"], rtol=1e-14)
+
+
+@pytest.mark.kernels
+def test_gradient_of_the_last_cell_state_goes_by_the_forget_gate(tmp_path):
+    layer = at_rest("lstm", f=1.0)
+    dc = np.ones((1, 1, 2))
+    zeros = np.zeros((9, 1, 2))
+    flow = tt.gradient_flow(layer, zeros, zeros, dstate=(0 * dc, dc))
+    np.testing.assert_allclose(flow.norms["c"][0], np.sqrt(2) * sigmoid(1.0) ** flow.lags, rtol=1e-12)
+    assert (flow.norms["h"] == 0).all()
+    assert flow.findings == []
+    flow.to_html(tmp_path / "flow.html")
+    for said in (flow._repr_html_(), (tmp_path / "flow.html").read_text()):
+        assert "it reads another part of the state, or another layer" in said
+    assert flow.curve("c").half_life == pytest.approx(math.log(2) / -math.log(sigmoid(1.0)))
+
+
+@pytest.mark.kernels
+def test_lower_layer_that_is_given_nothing_does_not_hold_down_what_comes_from_above():
+    layer = scaled_rotation(1.0, size=2, layers=2, dtype="float32")
+    layer.params["weight_ih_l1"][...] = 1e-6 * np.eye(2)
+    zeros, last = np.zeros((4, 1, 2), np.float32), np.zeros((2, 1, 2), np.float32)
+    last[1] = 1e-37
+    flow = tt.gradient_flow(layer, zeros, zeros, dstate=last)
+    np.testing.assert_allclose(flow.norms["h"][0], np.sqrt(2) * 1e-43 * (flow.lags + 1), rtol=1e-5)
+
+
+def test_gradient_of_the_last_state_is_for_layers_alone():
+    model = tt.SequenceModel(1, 3, 1, cell="gru", seed=0)
+    x = np.zeros((4, 2, 1), np.float32)
+    with pytest.raises(
+        tt.ArgumentError, match=r"dstate found with a SequenceModel; expected it with a layer"
+    ):
+        tt.gradient_flow(model, x, x, dstate=np.zeros((1, 2, 3), np.float32))
+
+
+@pytest.mark.kernels
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_gradients_whose_squares_no_float32_holds_are_measured(scale):
     layer = scaled_rotation(0.5, size=3, dtype="float32")

@@ -23,7 +23,7 @@ def describe(found: "Diagnosis", run: "Run") -> Iterator[str]:
     course = (
         "imported" if training is None else f"{training.steps:,} updates, truncation {training.truncation}"
     )
-    yield f"{run.path}: {flow.cell.name} {layers}, {course}"
+    yield f"{run.path}: {flow.name} {layers}, {course}"
     losses = int(flow.origins[0])
     followed = "the loss of 1 step" if losses == 1 else f"the losses of {losses:,} steps, each"
     yield f"Measured on {found.text}: {followed} followed back by itself."

@@ -1,6 +1,7 @@
 """The measurement itself: norms of output steps' own gradients, lag by lag and layer by layer."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -30,6 +31,17 @@ class Measured(NamedTuple):
     origins: Array
     underflow: Array
 
+    @classmethod
+    def nothing(cls, names: Sequence[str], num_layers: int, max_lag: int) -> Self:
+        """Room for lags 0..max_lag, before any origin was found."""
+        shape = num_layers, max_lag + 1
+        return cls(
+            {name: np.full(shape, np.nan) for name in names},
+            {name: np.full((len(PERCENTILES), *shape), np.nan) for name in names},
+            np.zeros(max_lag + 1, np.int64),
+            np.full(shape, np.nan),
+        )
+
 
 def measure(found: StepGradients, max_lag: int, workspace: Workspace) -> Measured:
     """Take the gradients of output steps back over lags 0..max_lag, each apart.
@@ -39,22 +51,33 @@ def measure(found: StepGradients, max_lag: int, workspace: Workspace) -> Measure
     with computing(), np.errstate(over="ignore", invalid="ignore"):
         meeting = _Meeting(found, max_lag, workspace)
         rows = LagRows(found.params, found.trace, found.steps, found.sequences, workspace.part("rows"))
-        scales = _scales(found.dy)
-        half = scales // 2  # a factor for all of 2^127 would be no normal number
-        one = found.dy.dtype.type(1)
-        np.multiply(found.dy, np.ldexp(one, -half)[:, None], out=rows.dh[-1])
-        rows.dh[-1] *= np.ldexp(one, half - scales)[:, None]
-        meeting.exponents[-1][...] = scales
+        top = len(rows.dh) - 1
+        if found.dstate is None:
+            meeting.exponents[top][...] = _begin(found.dy, rows.dh[top])
+        else:
+            for k, dh in enumerate(rows.dh):
+                dstate = found.dstate[:, k].copy()
+                if k == top:
+                    dstate[0] += found.dy
+                meeting.exponents[k][...] = _begin(dstate, rows.dstate[k])
+                dh[...], rows.dstate[k][0] = rows.dstate[k][0], 0
         for back in range(max_lag + 1):
             rows.go(back, back == max_lag, meeting)
         return meeting.measured
 
 
-def _scales(dy: Array) -> Array:
-    """(R,) of int32: the exponents that bring each row's largest entry to about 1; 0 where there is none to bring."""
-    largest = np.abs(dy).max(axis=1)
-    scales: Array = np.frexp(np.where(np.isfinite(largest), largest, 0))[1]
-    return scales
+def _begin(gradient: Array, out: Array) -> Array:
+    """Put rows (..., R, H) to `out`, the largest entry of each brought to about 1; return their exponents, (R,) of int."""
+    largest = np.abs(gradient).max(axis=(*range(gradient.ndim - 2), gradient.ndim - 1))
+    scales = np.frexp(np.where(np.isfinite(largest), largest, 0))[1]
+    half = scales // 2  # a factor for all of 2^127 would be no normal number
+    one = gradient.dtype.type(1)
+    np.multiply(gradient, np.ldexp(one, -half)[:, None], out=out)
+    out *= np.ldexp(one, half - scales)[:, None]
+    exponents: Array = np.where(
+        largest == 0, NOTHING, scales
+    )  # the scale of nothing must not hold down what comes
+    return exponents
 
 
 class _Meeting:
@@ -72,13 +95,7 @@ class _Meeting:
         layers, cell, dtype = len(trace.layers), trace.cell, found.dy.dtype
         # Without `total` nothing is known of what the other parts pass on within a step.
         self._names = cell.states if cell.total else cell.states[:1]
-        shape = layers, max_lag + 1
-        self.measured = Measured(
-            {name: np.full(shape, np.nan) for name in self._names},
-            {name: np.full((len(PERCENTILES), *shape), np.nan) for name in self._names},
-            np.zeros(max_lag + 1, np.int64),
-            np.full(shape, np.nan),
-        )
+        self.measured = Measured.nothing(self._names, layers, max_lag)
         self._sweep = for_cell(meet, cell)
         # Nothing has come to any layer yet, and no scale may hold down what will.
         self.exponents = [np.full(R, NOTHING, np.int64) for _ in range(layers)]
@@ -121,22 +138,22 @@ class _Meeting:
         whole = count == len(there)
         for s, name in enumerate(self._names):
             norms = self._norms[s, first:] if whole else self._norms[s, first:][there]
-            self.measured.norms[name][k, back] = _mean(norms)
-            self.measured.percentiles[name][:, k, back] = _percentiles(norms)
+            self.measured.norms[name][k, back] = mean(norms)
+            self.measured.percentiles[name][:, k, back] = percentiles(norms)
         self.measured.underflow[k, back] = self._lost[first:][there].sum() / (count * H)
 
 
-def _mean(norms: Array) -> float:
+def mean(norms: Array) -> float:
     """The mean, also where the sum would be beyond all floats."""
-    mean = float(norms.mean())
-    if mean < np.inf:
-        return mean
+    found = float(norms.mean())
+    if found < np.inf:
+        return found
     largest = float(norms.max())
     return largest * float((norms / largest).mean()) if largest < np.inf else largest
 
 
-def _percentiles(norms: Array) -> list[float]:
-    """As numpy.percentile has them, which takes ten times as long over so few."""
+def percentiles(norms: Array) -> list[float]:
+    """The `PERCENTILES`, as numpy.percentile has them, which takes ten times as long over so few."""
     ordered = np.sort(norms)
     return [_between(ordered, (len(ordered) - 1) * p / 100) for p in PERCENTILES]
 

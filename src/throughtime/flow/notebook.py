@@ -9,7 +9,7 @@ from throughtime.flow.drawing import STYLE
 from throughtime.flow.drawing.frame import element
 from throughtime.flow.report.lags import lag_svg, lag_title
 from throughtime.flow.report.of_flow import cell_in_words
-from throughtime.flow.words import half_life_in_words, horizon_in_words
+from throughtime.flow.words import ELSEWHERE, half_life_in_words, horizon_in_words
 
 if TYPE_CHECKING:
     from throughtime.flow.profile import GradientFlow
@@ -49,6 +49,8 @@ def notebook_view(flow: "GradientFlow") -> str:
         for found in flow.findings
     ]
     nothing = "Too short to tell." if math.isnan(curve.half_life) else "Nothing stands out."
+    if curve.phi[0] == 0:
+        nothing = ELSEWHERE
     said = element("ul", *findings) if findings else element("p", nothing)
     more = element("p", escape("flow.findings says what to try; flow.to_html(path) writes the whole report."))
     return element(

@@ -11,15 +11,15 @@ import numpy as np
 from throughtime.errors import ArgumentError, DivergedError
 from throughtime.flow.conditions import WeightConditions, weight_conditions
 from throughtime.flow.curve import Curve, Horizon
+from throughtime.flow.layer_gradients import layer_gradients
 from throughtime.flow.measure import measure
 from throughtime.flow.origins import choose_origins, lags_to_measure
 from throughtime.flow.saturation import Saturation, measure_saturation
+from throughtime.flow.spelling import OwnModel, Spelling
 from throughtime.machine.arrays import Array
 from throughtime.machine.workspace import Workspace
 from throughtime.networks.layer import Recurrent, State
-from throughtime.networks.network import Network, StepGradients
-from throughtime.networks.trace import Trace
-from throughtime.networks.validation import check_array
+from throughtime.networks.network import Network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,13 +51,16 @@ class GradientFlow:
         an ordinary sweep loses them.
     saturation : list of Saturation
         Layer by layer, over the same forward pass.
-    cell : Cell
+    name : str
+        What was measured: the cell's name, or that of a step of which nothing is known but what it computes.
+    cell : Cell or None
+        None for such a step.
     hidden_size : int
     dtype : str
     weights : list of float64 or float32 array
-        Copies of the recurrent weights, layer by layer.
-    network : str
-        The class of model to make such layers with: of the one that was measured, SequenceModel for layers alone.
+        Copies of the recurrent weights, layer by layer; none of such a step.
+    spelling : Spelling
+        How findings write code that changes the network.
 
     Notes
     -----
@@ -71,11 +74,12 @@ class GradientFlow:
     origins: Array = field(repr=False)
     underflow: Array = field(repr=False)
     saturation: list[Saturation] = field(repr=False)
-    cell: "Cell"
+    name: str
+    cell: "Cell | None" = field(repr=False)
     hidden_size: int
     dtype: str
     weights: list[Array] = field(repr=False)
-    network: str = field(repr=False, default="SequenceModel")
+    spelling: Spelling = field(repr=False, default=OwnModel())
 
     @property
     def num_layers(self) -> int:
@@ -133,7 +137,9 @@ class GradientFlow:
 
     @cached_property
     def conditions(self) -> list[WeightConditions | None]:
-        """Layer by layer gamma ||W||_2 and the spectral radius against Pascanu's conditions; None for gated cells."""
+        """Layer by layer gamma ||W||_2 and the spectral radius against Pascanu's conditions; None where they say nothing."""
+        if self.cell is None:
+            return [None] * self.num_layers
         return [weight_conditions(self.cell, weight) for weight in self.weights]
 
     @cached_property
@@ -205,6 +211,7 @@ def gradient_flow(
     state: State | None = None,
     reset: Array | None = None,
     lengths: Array | None = None,
+    dstate: State | None = None,
     workspace: Workspace | None = None,
 ) -> GradientFlow:
     """Measure how strongly the loss at step t reaches the state at step t - l, for every lag l, exactly.
@@ -225,6 +232,8 @@ def gradient_flow(
         The losses to look at, of those with a target. None for all; a number n for n evenly spaced steps t >= max_lag,
         so that every lag averages the same origins; an array (N,) of steps, or (T, B) of bool.
     state, reset, lengths : as `throughtime.bptt` has them
+    dstate : as the state, or None for zeros
+        For a layer: the gradient of the last state, which belongs to the loss of each sequence's last step.
     workspace : Workspace, optional
         Of an earlier call; for whoever measures often.
 
@@ -235,7 +244,8 @@ def gradient_flow(
     Raises
     ------
     ShapeError, DtypeError, TokenError, ArgumentError
-        An argument does not fit the model, a layer reads both directions, or there is no origin.
+        An argument does not fit the model, a layer reads both directions, or there is no origin. Or dstate is given
+        with a model that has losses of its own.
 
     Notes
     -----
@@ -264,13 +274,20 @@ def gradient_flow(
     last = lags_to_measure(max_lag, T, origins)
     chosen = choose_origins(origins, T, B, last)
     if isinstance(model, Recurrent):
-        found = _of_layer(model, inputs, targets, chosen, state, reset, lengths)
-        cell, H, dtype = model.cell, model.hidden_size, model.dtype
+        found = layer_gradients(
+            model, inputs, targets, chosen, dstate, state=state, reset=reset, lengths=lengths
+        )
+        layers, spelling = model, OwnModel()
     elif isinstance(model, Network):
+        if dstate is not None:
+            raise ArgumentError(
+                f"dstate found with a {type(model).__name__}; expected it with a layer alone, as a model's losses are "
+                "those of its outputs. Leave it out."
+            )
         found = model.step_gradients(
             inputs, targets, chosen, workspace=workspace, state=state, reset=reset, lengths=lengths
         )
-        cell, H, dtype = model.layers.cell, model.layers.hidden_size, model.dtype
+        layers, spelling = model.layers, OwnModel(type(model).__name__)
     else:
         raise ArgumentError(
             f"a {type(model).__name__} found; expected a SequenceModel, a LanguageModel or a layer such as tt.GRU. Pass "
@@ -287,36 +304,13 @@ def gradient_flow(
         np.arange(last + 1),
         *measured,
         [
-            measure_saturation(cell, layer.kept, None if counted.all() else counted)
+            measure_saturation(layers.cell, layer.kept, None if counted.all() else counted)
             for layer in found.trace.layers
         ],
-        cell,
-        H,
-        dtype.name,
+        layers.cell.name,
+        layers.cell,
+        layers.hidden_size,
+        layers.dtype.name,
         [found.params[f"weight_hh_l{k}"].copy() for k in range(len(found.trace.layers))],
-        "SequenceModel" if isinstance(model, Recurrent) else type(model).__name__,
+        spelling,
     )
-
-
-def _of_layer(
-    layer: Recurrent,
-    x: Array,
-    dy: Array,
-    chosen: Array,
-    state: State | None,
-    reset: Array | None,
-    lengths: Array | None,
-) -> StepGradients:
-    """The rows of dy that are origins, over a forward pass of the layers alone."""
-    if layer.bidirectional:
-        raise ArgumentError(
-            "bidirectional layers found; expected one direction: with two, each step's output has both a past and a "
-            "future. Measure a layer of each direction by itself."
-        )
-    _, _, trace = layer.forward(x, state, reset, lengths)
-    assert isinstance(trace, Trace)  # as ever with one direction
-    shape = trace.T, trace.B, layer.hidden_size
-    dy = check_array("dy", dy, shape, ("T", "batch", "hidden_size"), layer.dtype)
-    real = np.arange(trace.T)[:, None] < trace.lengths
-    steps, sequences = np.nonzero(chosen & real & (dy != 0).any(axis=2))
-    return StepGradients(layer.params, trace, steps, sequences, dy[steps, sequences])

@@ -12,6 +12,11 @@ TOO_SHORT = (
     "of --max-lag."
 )
 
+ELSEWHERE = (
+    "The loss has no gradient at the top layer's h itself: it reads another part of the state, or another layer. Their curves "
+    "say how far it reaches."
+)
+
 
 def counted(number: int, what: str) -> str:
     """So many of something.

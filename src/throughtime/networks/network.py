@@ -348,7 +348,8 @@ class _Run(NamedTuple):
 class StepGradients(NamedTuple):
     """Origins in the order of their steps, (R,) each, and dE_t/dh of the last layer at t itself, (R, H).
 
-    params are the recurrent layers' own, by PyTorch's names; trace is their forward pass.
+    params are the recurrent layers' own, by PyTorch's names; trace is their forward pass. dstate (STATES, num_layers, R, H)
+    is the gradient on other ways than by y, at t itself, too; None where there are none.
     """
 
     params: dict[str, Array]
@@ -356,6 +357,7 @@ class StepGradients(NamedTuple):
     steps: Array
     sequences: Array
     dy: Array
+    dstate: Array | None = None
 
 
 class _Learnt(NamedTuple):

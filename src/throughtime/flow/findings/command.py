@@ -18,28 +18,25 @@ _CELLS: dict[str, dict[str, Any]] = {
     "rnn_sigmoid": {"cell": "rnn", "nonlinearity": "sigmoid"},
 }
 
-# What an option says of the network, apart from its training.
-_NETWORK = "cell", "nonlinearity", "hidden-size", "num-layers", "init"
-
 
 def command(evidence: Evidence, changes: Changes) -> str | None:
     """The call that repeats a run but for some options; None where none makes such a network.
 
-    Of a run of Python's it has the network's kind and size, and FILE stands for the text. Without a run it makes the network
-    anew, with those changes that are its own, or the clip.
+    Of a run of Python's it has the network's kind and size, and FILE stands for the text. Without a run it is code, in the
+    words of those who made the network.
 
     Parameters
     ----------
     evidence : Evidence
     changes : mapping of str to Any
     """
-    cell = _CELLS.get(evidence.flow.cell.name)
+    cell = _CELLS.get(evidence.flow.name)
     if cell is None:
         return None
     training, flow = evidence.training, evidence.flow
     network = {**cell, "hidden-size": flow.hidden_size, "num-layers": flow.num_layers}
     if training is None:
-        return _expression(flow.network, network, changes)
+        return flow.spelling.code(network, changes)
     if not training.options:
         return _call([], {"files": ["FILE"], **network, **changes})
     options = training.options
@@ -58,17 +55,6 @@ def _call(words: list[str], options: Changes) -> str:
             continue
         told += [f"--{key}"] if value is True else [f"--{key}", str(value).removesuffix(".0")]
     return shlex.join(told)
-
-
-def _expression(network: str, known: Changes, changes: Changes) -> str | None:
-    """The expression that makes such a network, or the clip where that is all that is new."""
-    if not changes.keys().isdisjoint(_NETWORK):
-        options = {**known, **changes}
-        told = [
-            f"{key.replace('-', '_')}={options[key]!r}" for key in _NETWORK if options.get(key) is not None
-        ]
-        return f"tt.{network}(..., {', '.join(told)})"
-    return f"tt.ClipNorm({changes['clip-norm']})" if "clip-norm" in changes else None
 
 
 def with_start(evidence: Evidence, **starts: str) -> str:

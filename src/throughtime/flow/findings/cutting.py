@@ -115,7 +115,7 @@ def _shorter(evidence: Evidence, training: TrainingFacts) -> tuple[str, Changes,
 
 
 def _help(evidence: Evidence) -> str:
-    match evidence.flow.cell.name:
+    match evidence.flow.name:
         case "lstm" if evidence.started("bias_f") == "":
             return "--init bias_f=1 starts an LSTM that remembers"
         case "gru" if evidence.started("bias_z") == "":

@@ -31,9 +31,7 @@ def diverged(evidence: Evidence) -> Finding | None:
 
 def _remedy(evidence: Evidence, training: TrainingFacts) -> Remedy:
     """Smaller updates; where a state adds up without end these would not help."""
-    adds_up = (
-        "relu" in evidence.flow.cell.activations.values() and evidence.started("weight_hh") == "identity"
-    )
+    adds_up = "relu" in evidence.activations and evidence.started("weight_hh") == "identity"
     if adds_up and training.seq_len is not None:
         remedy = relu_remedy(evidence)
         return remedy._replace(changes={**remedy.changes, "lr": min(training.lr, USUAL_LR)})

@@ -181,9 +181,17 @@ class Evidence:
         return self.training.left_out(self.curve)
 
     @cached_property
-    def gated(self) -> bool:
-        """Whether a state may pass on by itself, as through a gate: the network can then learn to hold it."""
-        return passes_on(self.flow.cell)
+    def gated(self) -> bool | None:
+        """Whether a state may pass on by itself, as through a gate: the network can then learn to hold it.
+
+        None where the cell's equations are not known.
+        """
+        return None if self.flow.cell is None else passes_on(self.flow.cell)
+
+    @property
+    def activations(self) -> set[str]:
+        """Those of the cell's gates that are known."""
+        return set() if self.flow.cell is None else set(self.flow.cell.activations.values())
 
     @cached_property
     def start(self) -> Initialisation:

@@ -47,7 +47,7 @@ def vanishing(evidence: Evidence) -> Finding | None:
     remedy = _remedy(evidence)
     return Finding(
         "vanishing",
-        "problem",
+        "caution" if evidence.gated is None else "problem",
         f"The gradient {half}: 99% of it lies within {lags(evidence.horizon)}, and {shown} is left at lag {edge}; {_cause(evidence)}.",
         f"Of the {evidence.wanted_lags} the network learns from {evidence.horizon}: what stands further back in the data "
         "has no part in any update, and a longer truncation would not change that.",
@@ -59,6 +59,8 @@ def vanishing(evidence: Evidence) -> Finding | None:
 def _cause(evidence: Evidence) -> str:
     """Why it vanishes, as far as the weights tell."""
     conditions, start = evidence.flow.conditions[-1], evidence.started("weight_hh")
+    if evidence.gated is None:
+        return "whether this step could learn to hold it is not known here"
     if conditions is None:  # of somebody's own cell
         return "the recurrent weights are the only path back in time"
     found = f"gamma*||W||_2 is {conditions.bound:.3g}"
@@ -71,8 +73,8 @@ def _cause(evidence: Evidence) -> str:
     began = f", and the recurrent weights started {start}" if start in _CARRYING else ""
     if conditions.activation == "identity":
         return f"{found}{began}: the directions in which the loss changes are among those that W shrinks"
-    saturated = evidence.flow.saturation[-1].gates[evidence.flow.cell.gates[0]].saturated
-    flat = 0.0 if saturated is None else float(saturated.mean())
+    (unit,) = evidence.flow.saturation[-1].gates.values()  # of cells with one gate conditions speak
+    flat = 0.0 if unit.saturated is None else float(unit.saturated.mean())
     why = (
         f": units are saturated {percent(flat)} of the time"
         if flat >= _SOME
@@ -83,8 +85,15 @@ def _cause(evidence: Evidence) -> str:
 
 def _remedy(evidence: Evidence) -> Remedy:
     """Weights that carry a gradient on, where they have not been tried; otherwise a gate."""
-    kinds = evidence.flow.cell.activations.values()
+    kinds = evidence.activations
     orthogonal = with_start(evidence, weight_hh="orthogonal")
+    if evidence.gated is None:
+        return Remedy(
+            "Where the recurrent weights are the only path from one state to the next, start them orthogonal, or give the step "
+            "a gate through which the state passes on by itself. Where it has one, start with the gate open, as with a bias "
+            "of 1 for an LSTM's forget gate.",
+            {},
+        )
     if "sigmoid" in kinds:
         return Remedy(
             "Use tanh, whose slope reaches 1, and start the recurrent weights orthogonal: they then neither shrink nor "

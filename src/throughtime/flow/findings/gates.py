@@ -41,7 +41,7 @@ SHUT_GATES = tuple(gate.name for gate in _GATES)
 
 def shut_gate(evidence: Evidence) -> Finding | None:
     """An LSTM that forgets at once, or a GRU that keeps nothing of its state."""
-    known = next((each for each in _GATES if each.cell == evidence.flow.cell.name), None)
+    known = next((each for each in _GATES if each.cell == evidence.flow.name), None)
     if known is None or not is_short(evidence):
         return None
     found = [layer.gates[known.gate] for layer in evidence.flow.saturation]

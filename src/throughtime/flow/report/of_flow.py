@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def cell_in_words(flow: "GradientFlow") -> str:
     """What was measured, such as `lstm, 2 layers of 64 units`."""
     layers = f"{flow.num_layers} layers of " if flow.num_layers > 1 else ""
-    return f"{flow.cell.name}, {layers}{flow.hidden_size} units"
+    return f"{flow.name}, {layers}{flow.hidden_size} units"
 
 
 def flow_page(flow: "GradientFlow") -> str:
@@ -26,7 +26,7 @@ def flow_page(flow: "GradientFlow") -> str:
     layers = "1 layer" if flow.num_layers == 1 else f"{flow.num_layers} layers"
     losses = int(flow.origins[0])
     facts = {
-        "Cell": flow.cell.name,
+        "Cell": flow.name,
         "Size": f"{layers} of {flow.hidden_size} units",
         "Numbers": flow.dtype,
         "Measured": f"lags 0 to {int(flow.lags[-1])}, from {losses:,} loss{'' if losses == 1 else 'es'}",

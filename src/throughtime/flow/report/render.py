@@ -22,7 +22,7 @@ from throughtime.flow.report.page import (
 )
 from throughtime.flow.report.reach import reach_chart, truncation_chart
 from throughtime.flow.report.stability import stability_in_words
-from throughtime.flow.words import TOO_SHORT, counted, half_life_in_words, horizon_in_words
+from throughtime.flow.words import ELSEWHERE, TOO_SHORT, counted, half_life_in_words, horizon_in_words
 
 GLOSSARY = {
     "Gradient": "What training goes by: in which direction, and how strongly, each number in the network would have to "
@@ -110,6 +110,8 @@ def _findings(report: Report) -> str:
             "Nobody has looked yet. The command throughtime flow, followed by the run's directory, does."
         )
     curve = top_curve(report.last)
+    if curve is not None and curve.phi[0] == 0:
+        return paragraph(ELSEWHERE)
     if curve is None or math.isnan(curve.half_life):
         return paragraph(TOO_SHORT)
     return paragraph("Nothing: no illness that throughtime knows of was found in these measurements.", "good")
