@@ -5,7 +5,7 @@ from tests.conftest import require_torch
 
 require_torch()
 
-from throughtime.torch import own_code  # noqa: E402
+from throughtime.torch.layers import own_code  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from torch import nn  # noqa: E402
 import throughtime.torch as tt_torch  # noqa: E402
 from throughtime.flow.findings import Evidence  # noqa: E402
 from throughtime.flow.findings.command import command  # noqa: E402
-from throughtime.torch.remedies import InPyTorch  # noqa: E402
+from throughtime.torch.diagnosis.remedies import InPyTorch  # noqa: E402
 
 X = torch.zeros(4, 2, 3)
 

@@ -12,7 +12,7 @@ torch = require_torch()
 from tests.torch.pairs import KINDS, learn, make_pair, states_of, worst  # noqa: E402
 from torch import nn  # noqa: E402
 
-from throughtime.torch import passes  # noqa: E402
+from throughtime.torch.layers import passes  # noqa: E402
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 

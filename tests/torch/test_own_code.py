@@ -10,7 +10,7 @@ from torch import nn  # noqa: E402
 from torch.autograd import forward_ad  # noqa: E402
 
 import throughtime.torch as tt_torch  # noqa: E402
-from throughtime.torch import own_code, passes  # noqa: E402
+from throughtime.torch.layers import own_code, passes  # noqa: E402
 
 
 @pytest.fixture

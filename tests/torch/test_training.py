@@ -84,7 +84,7 @@ class Encoded(Dataset):
 
 torch.manual_seed(0)
 torch.set_num_threads(2)
-from throughtime.torch import passes
+from throughtime.torch.layers import passes
 passes._WORTH_A_THREAD = 1e-9
 layer = tt_torch.GRU(3, 8)
 here = torch.stack([Encoded(layer)[n] for n in range(8)])

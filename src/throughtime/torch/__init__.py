@@ -9,6 +9,6 @@ require("torch", "torch")
 
 from throughtime.torch.accelerate import Accelerated, accelerate  # noqa: E402
 from throughtime.torch.diagnose import diagnose  # noqa: E402
-from throughtime.torch.layers import GRU, LSTM, RNN  # noqa: E402
+from throughtime.torch.layers.modules import GRU, LSTM, RNN  # noqa: E402
 
 __all__ = ["GRU", "LSTM", "RNN", "Accelerated", "accelerate", "diagnose"]

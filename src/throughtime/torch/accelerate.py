@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from throughtime.errors import ArgumentError
-from throughtime.torch.layers import GRU, LSTM, RNN
-from throughtime.torch.own_code import reason_of_layer
+from throughtime.torch.layers.modules import GRU, LSTM, RNN
+from throughtime.torch.layers.own_code import reason_of_layer
 
 _OURS: dict[type[nn.RNNBase], type[nn.RNNBase]] = {nn.RNN: RNN, nn.GRU: GRU, nn.LSTM: LSTM}
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from throughtime.errors import ArgumentError
 from throughtime.flow.profile import GradientFlow, gradient_flow
 from throughtime.flow.saturation import Saturation
-from throughtime.torch.parts import CELLS, Part, find_layer, find_step
-from throughtime.torch.recorded import record
-from throughtime.torch.remedies import InPyTorch
-from throughtime.torch.sequences import join, require_same_output, same_layer
-from throughtime.torch.steps import Steps
+from throughtime.torch.diagnosis.parts import CELLS, Part, find_layer, find_step
+from throughtime.torch.diagnosis.recorded import record
+from throughtime.torch.diagnosis.remedies import InPyTorch
+from throughtime.torch.diagnosis.sequences import join, require_same_output, same_layer
+from throughtime.torch.diagnosis.steps import Steps
 
 
 def diagnose(

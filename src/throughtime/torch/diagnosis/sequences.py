@@ -15,9 +15,9 @@ from throughtime.cells.named import CELLS as NAMED
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 from throughtime.networks.layer import Recurrent, State
-from throughtime.torch.numbers import require_numbers
-from throughtime.torch.parts import CELLS, Part
-from throughtime.torch.recorded import Call
+from throughtime.torch.diagnosis.numbers import require_numbers
+from throughtime.torch.diagnosis.parts import CELLS, Part
+from throughtime.torch.diagnosis.recorded import Call
 
 # Two ways of computing the same differ by rounding; another layer altogether differs by more.
 _ROUNDING = 1e-2

@@ -15,8 +15,8 @@ from throughtime.networks.dropout import Dropout, Masks
 from throughtime.networks.inputs import Vectors
 from throughtime.networks.shares import Call as Share
 from throughtime.networks.stack import Gradients, Layers, Stack
-from throughtime.torch.call import Call
-from throughtime.torch.layout import Layout, layout_of
+from throughtime.torch.layers.call import Call
+from throughtime.torch.layers.layout import Layout, layout_of
 from throughtime.truncation import Full
 
 # Fewer products than these, in millions of additions, are done before another thread has begun.
@@ -29,7 +29,7 @@ class Pass:
     Parameters
     ----------
     call : Call
-        One that fits the sweeps (`throughtime.torch.own_code`).
+        One that fits the sweeps (`throughtime.torch.layers.own_code`).
     cell : Cell
     keep : bool
         Whether there may be a way back. If not, y may lie in memory that the sweeps used.

@@ -7,7 +7,7 @@ import numpy as np
 
 from throughtime.machine.arrays import Array
 from throughtime.networks.shares import parts
-from throughtime.torch.call import Call
+from throughtime.torch.layers.call import Call
 
 
 class Layout(Protocol):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from throughtime.cells.cell import Cell
-from throughtime.torch.call import Call
+from throughtime.torch.layers.call import Call
 
 _DTYPES = torch.float32, torch.float64
 _PLAIN = Tensor, nn.Parameter

@@ -17,9 +17,9 @@ from throughtime.flow.measure import Measured, mean, percentiles
 from throughtime.flow.origins import choose_origins, lags_to_measure
 from throughtime.flow.words import counted
 from throughtime.machine.arrays import Array
-from throughtime.torch.numbers import require_numbers
-from throughtime.torch.parts import Part
-from throughtime.torch.recorded import Call
+from throughtime.torch.diagnosis.numbers import require_numbers
+from throughtime.torch.diagnosis.parts import Part
+from throughtime.torch.diagnosis.recorded import Call
 
 # A row's largest entry may drift between these before it is brought back to about 1.
 _LOW, _HIGH = 2.0**-20, 2.0**20

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from throughtime.errors import ArgumentError
-from throughtime.torch.parts import Part
+from throughtime.torch.diagnosis.parts import Part
 
 
 @dataclass

@@ -11,9 +11,9 @@ from throughtime.cells.cell import Cell
 from throughtime.cells.gru import gru
 from throughtime.cells.lstm import lstm
 from throughtime.cells.rnn import rnn_relu, rnn_tanh
-from throughtime.torch.call import Call
-from throughtime.torch.own_code import reason_for_own_code, say
-from throughtime.torch.sweep import compute
+from throughtime.torch.layers.call import Call
+from throughtime.torch.layers.own_code import reason_for_own_code, say
+from throughtime.torch.layers.sweep import compute
 
 _CELLS = {"rnn_tanh": rnn_tanh, "rnn_relu": rnn_relu, "gru": gru, "lstm": lstm}
 

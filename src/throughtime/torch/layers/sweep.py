@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from throughtime.cells.cell import Cell
-from throughtime.torch.call import Call
-from throughtime.torch.own_code import BEYOND_ONE_GRADIENT, say
-from throughtime.torch.passes import Pass
+from throughtime.torch.layers.call import Call
+from throughtime.torch.layers.own_code import BEYOND_ONE_GRADIENT, say
+from throughtime.torch.layers.passes import Pass
 
 
 def compute(call: Call, cell: Cell) -> tuple[Tensor, ...]:

@@ -1,0 +1,1 @@
+"""What `diagnose` is made of: a forward pass recorded call by call, and its gradients followed back."""

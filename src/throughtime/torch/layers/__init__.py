@@ -1,0 +1,1 @@
+"""PyTorch's recurrent layers, computed by the sweeps."""
