@@ -9,6 +9,7 @@ import torch
 from throughtime.cells.cell import Cell
 from throughtime.machine.arrays import Array
 from throughtime.machine.pool import side_by_side
+from throughtime.machine.products import FULL
 from throughtime.machine.workspace import Workspace
 from throughtime.networks.bidirectional import BidirectionalStack
 from throughtime.networks.dropout import Dropout, Masks
@@ -17,6 +18,7 @@ from throughtime.networks.shares import Call as Share
 from throughtime.networks.stack import Gradients, Layers, Stack
 from throughtime.torch.layers.call import Call
 from throughtime.torch.layers.layout import Layout, layout_of
+from throughtime.torch.layers.products import OF_PYTORCH
 from throughtime.truncation import Full
 
 # Fewer products than these, in millions of additions, are done before another thread has begun.
@@ -86,7 +88,7 @@ class Pass:
     def _run(self, share: Share) -> "_Run":
         return _Run(
             *self._stack.forward(
-                self._params, share.source, share.state, None, share.lengths, share.masks, Workspace()
+                self._params, share.source, share.state, None, share.lengths, share.masks, self._room()
             )
         )
 
@@ -100,10 +102,13 @@ class Pass:
             None if dy is None else np.ascontiguousarray(dy[:, part]),
             None if dlast is None else np.ascontiguousarray(dlast[:, :, part]),
             Full(),
-            Workspace(),
+            self._room(),
             wanted,
             spend=spend,
         )
+
+    def _room(self) -> Workspace:
+        return Workspace(OF_PYTORCH if len(self._parts) == 1 else FULL)
 
     def _join(self, shares: list[Array], axis: int = 1) -> Array:
         """One array of what the shares made of their sequences."""
