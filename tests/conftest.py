@@ -13,6 +13,8 @@ TESTS = Path(__file__).parent
 # code. A test elsewhere joins them by the marker.
 KERNELS = ("machine", "cells", "sweeps", "networks", "optim", "test_losses.py")
 
+UNCOMPILED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+
 # The same examples on every machine and in every run; a slow compilation is not a failure.
 settings.register_profile("throughtime", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("throughtime")
@@ -70,4 +72,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("kernels")
         if "torch" in getattr(item, "fixturenames", ()) or hasattr(getattr(item, "module", None), "torch"):
             item.add_marker("oracle")
+        if UNCOMPILED and item.get_closest_marker("compiled"):
+            item.add_marker(pytest.mark.skip(reason="slow in plain Python, and seen there at smaller shapes"))
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
