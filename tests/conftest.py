@@ -1,10 +1,12 @@
 """What every test stands on: one BLAS thread, the oracle or a reason for its absence, quick tests first."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from _pytest.doctest import DoctestModule
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
@@ -64,6 +66,13 @@ def pytest_configure(config: pytest.Config) -> None:
             f"PyTorch could not be imported ({error}); in CI the tests against it must run. "
             "Install torch==2.13.0, or unset CI and THROUGHTIME_REQUIRE_TORCH."
         ) from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Tests have no examples. Looked for, they would be skipped in a file that cannot be imported, and its tests with them."""
+    collectors = yield
+    return [collector for collector in collectors if not isinstance(collector, DoctestModule)]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
