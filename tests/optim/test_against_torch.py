@@ -62,7 +62,6 @@ def gradients(params: dict[str, Array], step: int) -> dict[str, Array]:
     return grads
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize(("ours", "settings", "theirs", "their_settings"), PAIRS)
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
