@@ -185,6 +185,17 @@ def test_predict_refuses_tables_of_another_length_with_the_remedy():
         classifier.predict(X.reshape(20, 3, 2))
 
 
+def test_nested_lists_have_columns_where_scikit_learn_sees_some_and_are_held_to_no_length():
+    X = np.random.default_rng(0).normal(size=(20, 6))
+    classifier = SequenceClassifier(**SMALL).fit(X.tolist(), np.arange(20) % 2)
+    assert classifier.n_features_in_ == 6
+    with pytest.raises(tt.ShapeError, match="X has 5 features"):
+        classifier.predict(X[:, :5])
+    assert classifier.predict(X[:, :5].tolist()).shape == (20,)
+    one_by_one = SequenceClassifier(**SMALL).fit(X.reshape(20, 3, 2).tolist(), np.arange(20) % 2)
+    assert one_by_one.n_features_in_ == 2
+
+
 def test_predict_takes_another_length_where_fit_saw_sequences():
     X = np.random.default_rng(0).normal(size=(20, 6, 2))
     classifier = SequenceClassifier(**SMALL).fit(X, np.arange(20) % 2)
