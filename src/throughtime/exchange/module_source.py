@@ -13,8 +13,10 @@ _LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
     "rnn_tanh": ("RNN", {}),
     "rnn_relu": ("RNN", {"nonlinearity": "relu"}),
 }
+# By it a file is known as written here.
+FIRST_LINE = '"""A network that throughtime has trained, in PyTorch alone.'
 _SOURCE = '''\
-"""A network that throughtime has trained, in PyTorch alone.
+{first_line}
 
     from model import load
 
@@ -70,6 +72,7 @@ def module_source(model: Network) -> str:
     bias = "" if model.bias else ", bias=False"
     layers = [f"self.rnn = nn.{_call(kind, I, H, **options)}", f"self.readout = nn.Linear({H}, {O}{bias})"]
     filled = {
+        "first_line": FIRST_LINE,
         "name": type(model).__name__,
         "dtype": model.dtype.name,
         "inputs": "x",

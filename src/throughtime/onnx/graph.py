@@ -20,6 +20,7 @@ from throughtime.networks.network import Network
 
 # Old enough for whatever still runs, and the last in which these operators changed.
 OPSET, IR_VERSION = 17, 8
+PRODUCER = "throughtime"
 # By cell: the operator, its attributes, and where its gates stand among ours (PyTorch's).
 _OPERATORS: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     "lstm": ("LSTM", {}, (0, 3, 1, 2)),  # i, o, f, c
@@ -109,7 +110,7 @@ class _Builder:
             graph,
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,
-            producer_name="throughtime",
+            producer_name=PRODUCER,
             producer_version=throughtime.__version__,
         )
         facts = {"throughtime": throughtime.__version__, **model.settings}

@@ -1,38 +1,28 @@
 """A model written as ONNX graphs, its tokenizer beside them."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
-from throughtime.exchange.package import require_place, unpacked, write_package
+import onnx
+
+from throughtime.exchange.package import Exported, require_ours, unpacked, write_package
 from throughtime.networks.network import Network
-from throughtime.onnx.graph import require_operator, sequence_graph, step_graph
+from throughtime.onnx.graph import PRODUCER, require_operator, sequence_graph, step_graph
 from throughtime.onnx.verify import verify
 from throughtime.training.run import Run
 
-FILES = SEQUENCE, STEP = "sequence.onnx", "step.onnx"
+SEQUENCE, STEP = "sequence.onnx", "step.onnx"
 
 
-@dataclass(frozen=True)
-class Exported:
-    """What `export` has written.
+def _is_ours(content: bytes) -> bool:
+    try:
+        graph = onnx.load_model_from_string(content)
+    except Exception:  # noqa: BLE001  # no ONNX at all; the class is protobuf's own
+        return False
+    return bool(graph.producer_name == PRODUCER)
 
-    Attributes
-    ----------
-    path : Path
-        The directory.
-    files : tuple of str
-        Its files.
-    error : float
-        The largest difference between onnxruntime and the model that was found, as a share of the largest value.
-    rounded : bool
-        Whether float64 became float32: onnxruntime's recurrent operators know no other type.
-    """
 
-    path: Path
-    files: tuple[str, ...]
-    error: float
-    rounded: bool
+_ORIGINS = {STEP: _is_ours, SEQUENCE: _is_ours}
 
 
 def export(model: Network | Run, directory: str | os.PathLike[str]) -> Exported:
@@ -47,7 +37,7 @@ def export(model: Network | Run, directory: str | os.PathLike[str]) -> Exported:
     model : LanguageModel, SequenceModel or Run
         Of a run the tokenizer is written, too.
     directory : path
-        A new or empty one, or one that an earlier export has written. It appears whole or not at all.
+        A new or empty one, or one that an earlier export has written. Each file appears whole or not at all.
 
     Raises
     ------
@@ -72,7 +62,7 @@ def export(model: Network | Run, directory: str | os.PathLike[str]) -> Exported:
     network, tokenizer = unpacked(model)
     path = Path(directory)
     require_operator(network)
-    require_place(path, FILES, tokenizer)
+    require_ours(path, _ORIGINS, tokenizer)
     sequence, step = sequence_graph(network), step_graph(network)
     error = verify(network, sequence, step)
     graphs = {SEQUENCE: sequence.SerializeToString(), STEP: step.SerializeToString()}
