@@ -77,8 +77,17 @@ def test_export_that_fails_writes_nothing(run, tmp_path, monkeypatch):
 def test_export_refuses_weights_that_are_not_finite(tmp_path):
     model = tt.SequenceModel(2, 4, 1, seed=0)
     model.params["readout.bias"][0] = np.nan
-    with pytest.raises(tt.DivergedError, match="weights are not finite; expected finite numbers"):
+    with pytest.raises(
+        tt.DivergedError, match=r"readout.bias is not finite in float32; expected finite weights"
+    ):
         export(model, tmp_path / "model")
+    large = tt.SequenceModel(2, 4, 1, dtype="float64", seed=0)
+    large.params["readout.bias"][0] = 1e40
+    with pytest.raises(
+        tt.DivergedError, match=r"readout.bias is not finite in float32; expected finite weights"
+    ):
+        export(large, tmp_path / "model")
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_export_refuses_what_is_no_model(tmp_path):

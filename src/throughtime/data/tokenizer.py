@@ -27,6 +27,7 @@ from throughtime.data.vocabularies import (
     UNKNOWN,
     Unit,
     code_points,
+    given_by_no_text,
     learn,
     of_symbols,
     unit_of,
@@ -62,6 +63,8 @@ class Tokenizer:
     unknown_id, start_id, end_id : int
         Ids of `<unk>`, `<s>` and `</s>`. `encode` gives only the first of them, and for bpe none; the others are for
         `SentenceBatches`. A vocabulary from elsewhere may lack any of them, which is then -1.
+    special_ids : tuple of int
+        Those of them that there are, and of marks such as `<pad>` that no text gives: what is not to be generated.
 
     Examples
     --------
@@ -84,6 +87,8 @@ class Tokenizer:
         self.unknown_id, self.start_id, self.end_id = (
             vocabulary.get(token, -1) for token in (unknown, START, END)
         )
+        known = {i for i in (self.unknown_id, self.start_id, self.end_id) if i >= 0}
+        self.special_ids: tuple[int, ...] = tuple(sorted(known.union(given_by_no_text(backend))))
         if unit == "char":
             # One entry a code point, and a last one for all that lie beyond. `tokenizers` itself would give the same
             # ids thirty times slower, at some hundred bytes a token.
@@ -143,7 +148,7 @@ class Tokenizer:
         Parameters
         ----------
         tokens : sequence of str
-            The token of each id. Among characters there may be marks such as `<pad>`, which no text gives.
+            The token of each id, here in NFC. Among characters there may be marks such as `<pad>`, which no text gives.
             `<unk>`, `<UNK>`, `[UNK]`, `<unknown>` or `UNK` stands for what is unknown; without one of them a text may
             have nothing unknown.
         unit : "char" or "word", optional
@@ -153,7 +158,7 @@ class Tokenizer:
         Raises
         ------
         ArgumentError
-            A token is empty or stands twice, or is too long for a character.
+            A token is empty or stands twice, has white space within, is no Unicode, or is too long for a character.
 
         Examples
         --------

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
@@ -75,9 +76,10 @@ def of_symbols(symbols: Sequence[str], unit: Unit | None) -> tuple[tokenizers.To
     Raises
     ------
     ArgumentError
-        A symbol is empty or stands twice, or is too long for a character.
+        A symbol is empty or stands twice, has white space within, is no Unicode, or is too long for a character.
     """
-    unit = _require_symbols(symbols, unit)
+    symbols = _composed(symbols)
+    unit = _unit_of_symbols(symbols, unit)
     unknown = next((name for name in _UNKNOWNS if name in symbols), UNKNOWN)
     if unit == "char":
         return _of_tokens(symbols, unit, _cut(_CHAR), unknown), unit
@@ -89,25 +91,57 @@ def of_symbols(symbols: Sequence[str], unit: Unit | None) -> tuple[tokenizers.To
     return _of_tokens(symbols, unit, cut, unknown), unit
 
 
-def _require_symbols(symbols: Sequence[str], unit: Unit | None) -> Unit:
-    """What symbols are, if they are a vocabulary."""
-    seen: set[str] = set()
+def _composed(symbols: Sequence[str]) -> list[str]:
+    """Symbols in NFC, as texts are, if they are a vocabulary."""
+    if not symbols:
+        raise ArgumentError("no token found; expected at least one. Give all of the vocabulary.")
+    seen: dict[str, int] = {}
     for i, symbol in enumerate(symbols):
-        if not isinstance(symbol, str) or not symbol or symbol in seen:
-            found = "stands twice" if isinstance(symbol, str) and symbol else "is no text"
-            raise ArgumentError(
-                f"token {i}, {symbol!r}, {found}; expected tokens that differ. Correct the vocabulary."
+        fault = _fault(symbol)
+        composed = "" if fault else unicodedata.normalize("NFC", symbol)
+        if composed in seen:
+            fault = (
+                "stands twice"
+                if symbols[seen[composed]] == symbol
+                else f"is in NFC the same as token {seen[composed]}"
             )
-        seen.add(symbol)
+        if fault:
+            raise ArgumentError(
+                f"token {i}, {symbol!r}, {fault}; expected tokens that differ. Correct the vocabulary."
+            )
+        seen[composed] = i
+    return [*seen]
+
+
+def _fault(symbol: Any) -> str:
+    """Why no text can ever give a symbol; nothing where one may."""
+    if not isinstance(symbol, str) or not symbol:
+        return "is no text"
+    if any("\ud800" <= letter <= "\udfff" for letter in symbol):
+        return "has half a surrogate pair"
+    if len(symbol) > 1 and any(map(str.isspace, symbol)) and not _is_mark(symbol):
+        return "has white space within"
+    return ""
+
+
+def _unit_of_symbols(symbols: Sequence[str], unit: Unit | None) -> Unit:
     longer = [symbol for symbol in symbols if len(symbol) > 1 and not _is_mark(symbol)]
     if unit is None:
         unit = "word" if longer else "char"
-    if unit not in ("char", "word") or not symbols or (unit == "char" and longer):
+    if unit not in ("char", "word") or (unit == "char" and longer):
         what = f"{longer[0]!r} is among the tokens" if longer else f"{len(symbols)} tokens"
         raise ArgumentError(
             f"unit is {unit!r} and {what}; expected 'char', with tokens of one character, or 'word'. Leave unit out."
         )
     return unit
+
+
+def given_by_no_text(backend: tokenizers.Tokenizer) -> list[int]:
+    """Ids of special tokens and marks that a text cannot spell out, in order."""
+    vocabulary = backend.get_vocab()
+    marks = [token for token in vocabulary if token in SPECIALS or _is_mark(token)]
+    cut = backend.pre_tokenizer.pre_tokenize_str
+    return sorted(vocabulary[token] for token in marks if [piece for piece, _ in cut(token)] != [token])
 
 
 def _is_mark(symbol: str) -> bool:

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import throughtime
 from throughtime.cells.named import CELLS
-from throughtime.errors import ArgumentError
+from throughtime.errors import ArgumentError, DivergedError
 from throughtime.machine.arrays import Array
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.network import Network
@@ -41,6 +41,8 @@ def sequence_graph(model: Network) -> onnx.ModelProto:
     ------
     ArgumentError
         ONNX has no operator for the model's cell.
+    DivergedError
+        The model's weights are not finite in float32.
     """
     return _Builder(model, over_time=True).make()
 
@@ -50,7 +52,7 @@ def step_graph(model: Network) -> onnx.ModelProto:
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, DivergedError
         As `sequence_graph`.
     """
     return _Builder(model, over_time=False).make()
@@ -66,11 +68,23 @@ def require_operator(model: Network) -> None:
         )
 
 
+def _require_finite(model: Network) -> None:
+    for name, array in model.params.items():
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32)
+        if not np.isfinite(single).all():
+            raise DivergedError(
+                f"{name} is not finite in float32; expected finite weights, as onnxruntime's recurrent operators know no other "
+                "type. Export a model that has not diverged."
+            )
+
+
 class _Builder:
     """A graph as it grows: nodes, and the weights that they name."""
 
     def __init__(self, model: Network, over_time: bool) -> None:
         require_operator(model)
+        _require_finite(model)
         self._model, self._over_time = model, over_time
         self._operator, self._attributes, self._order = _OPERATORS[model.layers.cell.name]
         self._nodes: list[onnx.NodeProto] = []
