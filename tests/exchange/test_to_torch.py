@@ -79,6 +79,14 @@ def test_module_goes_on_training_with_the_model_s_dropout_and_one_table(torch, t
     assert module.embedding.weight is module.readout.weight
 
 
+def test_module_of_one_layer_has_no_dropout(torch, tmp_path):
+    export_torch(language_model(dropout=0.5), tmp_path / "model")
+    module = run_path(str(tmp_path / "model" / "model.py"))[
+        "load"
+    ]()  # PyTorch would warn, which is an error here
+    assert module.rnn.dropout == 0
+
+
 def test_export_writes_the_parameters_as_they_are(tmp_path):
     tokenizer = tt.Tokenizer.train("to be or not to be")
     model = tt.LanguageModel(tokenizer.vocab_size, H, "gru", embedding_size=H, tied=True, seed=0)

@@ -67,7 +67,8 @@ def module_source(model: Network) -> str:
     kind, options = _LAYERS[cell.name]
     I, H, O = model.layers.input_size, model.layers.hidden_size, model.output_size
     for option, usual in (("num_layers", 1), ("bias", True), ("dropout", 0.0)):
-        if settings[option] != usual:
+        # Dropout lies between layers: PyTorch warns of it where there is one.
+        if settings[option] != usual and not (option == "dropout" and settings["num_layers"] == 1):
             options = {**options, option: settings[option]}
     bias = "" if model.bias else ", bias=False"
     layers = [f"self.rnn = nn.{_call(kind, I, H, **options)}", f"self.readout = nn.Linear({H}, {O}{bias})"]

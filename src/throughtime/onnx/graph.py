@@ -35,7 +35,8 @@ def sequence_graph(model: Network) -> onnx.ModelProto:
     """All steps at once.
 
     A language model reads `ids` (T, batch) of int64 and gives `logits` (T, batch, V); a sequence model reads `x`
-    (T, batch, I) and gives `outputs` (T, batch, O), or at the last step (batch, O). Numbers are float32.
+    (T, batch, I) and gives `outputs` (T, batch, O), or at the last step (batch, O). Numbers are float32. T and batch are any
+    from 1 on, and ids 0 to V - 1: of others some graphs make numbers without meaning, as ONNX leaves that to each operator.
 
     Raises
     ------

@@ -38,7 +38,8 @@ def export(model: Network | Run, directory: str | os.PathLike[str]) -> Exported:
     Parameters
     ----------
     model : LanguageModel, SequenceModel or Run
-        Of a run the tokenizer is written, too.
+        Of a run the tokenizer is written, too, and its `special_ids`, which are not to be generated, stand in the graphs'
+        metadata, as JSON.
     directory : path
         A new or empty one, or one that an earlier export has written. Each file appears whole or not at all.
 
@@ -67,6 +68,9 @@ def export(model: Network | Run, directory: str | os.PathLike[str]) -> Exported:
     require_operator(network)
     require_ours(path, _ORIGINS, tokenizer)
     sequence, step = sequence_graph(network), step_graph(network)
+    if tokenizer is not None:
+        for graph in (sequence, step):
+            graph.metadata_props.add(key="special_ids", value=str([*tokenizer.special_ids]))
     error = verify(network, sequence, step)
     graphs = {SEQUENCE: sequence.SerializeToString(), STEP: step.SerializeToString()}
     files = write_package(path, graphs, tokenizer)
