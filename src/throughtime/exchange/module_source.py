@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from throughtime.cells.named import CELLS
+from throughtime.cells.named import is_named
 from throughtime.errors import ArgumentError
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.network import Network
@@ -59,7 +59,7 @@ def module_source(model: Network) -> str:
         PyTorch has no layer of the model's cell.
     """
     cell, settings = model.layers.cell, model.settings
-    if cell.name not in _LAYERS or CELLS[cell.name] is not cell:
+    if cell.name not in _LAYERS or not is_named(cell):
         raise ArgumentError(
             f"a model of the cell {cell.name!r} found; expected rnn with tanh or relu, lstm or gru, as PyTorch has no layer of "
             "another. Train one of these; a network of sigmoid units can be exported as ONNX."

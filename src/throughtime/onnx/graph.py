@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import throughtime
-from throughtime.cells.named import CELLS
+from throughtime.cells.named import is_named
 from throughtime.errors import ArgumentError, DivergedError
 from throughtime.machine.arrays import Array
 from throughtime.networks.language_model import LanguageModel
@@ -62,7 +62,7 @@ def step_graph(model: Network) -> onnx.ModelProto:
 def require_operator(model: Network) -> None:
     """Raise ArgumentError unless ONNX has an operator for the model's cell."""
     cell = model.layers.cell
-    if cell.name not in _OPERATORS or CELLS[cell.name] is not cell:
+    if cell.name not in _OPERATORS or not is_named(cell):
         raise ArgumentError(
             f"a model of the cell {cell.name!r} found; expected rnn, lstm or gru, as ONNX has no operator for another. Train "
             "one of these, or run the model in throughtime."
@@ -151,10 +151,10 @@ class _Builder:
         """Whether a token's column of W_ih is given to the first layer ready-made, its W_ih being the identity.
 
         The operators insist on a product. Of one-hot vectors it costs V * G*H a step, of columns (G*H)^2, whose sum of one
-        number and zeros is exact: the smaller one is taken. One step of an LSTM, in us by onnxruntime: V 65, H 128: 24 with
-        one-hot vectors, 42 with columns; V 8000, H 100: 930 and 280. Its equations spelled out in plain operators, which
-        need neither product, take 24 and 190, and over a sequence a loop.
+        number and zeros is exact: the smaller one is taken.
         """
+        # One step of an LSTM by onnxruntime, in us: V 65, H 128: 24 with one-hot vectors, 42 with columns; V 8000, H 100: 930
+        # and 280. Its equations in plain operators, which need neither product, take 24 and 190, but over a sequence a loop.
         model = self._model
         width = len(self._order) * model.layers.hidden_size
         return isinstance(model, LanguageModel) and model.embedding_size is None and model.vocab_size > width
