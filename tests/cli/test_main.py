@@ -33,6 +33,11 @@ def test_help_lists_every_verb_with_its_first_sentence(arguments, cli):
 
 
 @pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_says_defaults_without_brackets_of_their_own(verb, cli):
+    assert "default: (" not in " ".join(cli(verb, "--help").out.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_help_of_a_verb_begins_with_the_sentence_that_the_list_has(verb, cli):
     place, sentence = VERBS[verb]
     name, function = place.split(":")
