@@ -72,6 +72,9 @@ def diagnose(
     the one loss E_t. Where they mix steps, as attention, pooling or another recurrent layer does, the output at t has a
     part in the losses of other steps, too, and the curve says how the layer itself carries back what arrives at t.
 
+    Where the model detaches the state or turns gradients off, nothing goes back beyond, as in training. Calls that only
+    warm the state up before that are no lags.
+
     A mean over N losses makes all norms smaller by 1/N, and leaves phi_l / phi_0 as it is. `output.retain_grad()` is no way
     to see any of this: a fused layer's output has no later steps behind it, and all lags but 0 are missing.
 

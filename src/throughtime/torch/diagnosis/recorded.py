@@ -45,6 +45,8 @@ class Call:
     ----------
     args, kwargs
         As the call was given them.
+    differentiable : bool
+        Whether the module had gradients on.
     returned : Any
         What it returned, of which `made` are the tensors.
     arguments : list of Argument
@@ -61,6 +63,7 @@ class Call:
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    differentiable: bool
     returned: Any = None
     arguments: list[Argument] = field(default_factory=list)
     made: list[Tensor] = field(default_factory=list)
@@ -81,7 +84,7 @@ def record(module: nn.Module, inputs: Any, loss: Callable[[Any], Tensor], part: 
     Raises
     ------
     ArgumentError
-        The part was never called, or the loss does not depend on it.
+        The part was never called, or never with gradients on, or the loss does not depend on it.
     """
     with _untouched(module), torch.enable_grad():
         recorder = _Recorder(getattr(part.owner, part.attribute))
@@ -91,6 +94,11 @@ def record(module: nn.Module, inputs: Any, loss: Callable[[Any], Tensor], part: 
         if not calls:
             raise ArgumentError(
                 f"{part} was not called; expected it to run with these inputs. Name a part that the module's forward calls."
+            )
+        if not any(call.differentiable for call in calls):
+            raise ArgumentError(
+                f"{part} was called with gradients off; expected them on, or the loss says nothing of it. Look for no_grad(), "
+                "inference_mode() or a checkpoint with use_reentrant=True around it in the module."
             )
         if not isinstance(value, Tensor):
             raise ArgumentError(
@@ -130,11 +138,10 @@ class _Recorder:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         k = len(self.calls)
-        call = Call(args, kwargs)
+        call = Call(args, kwargs, torch.is_grad_enabled())
         self.calls.append(call)
-        with torch.enable_grad():
-            args, kwargs = map_tensors((args, kwargs), lambda tensor: self._taken_by(call, k, tensor))
-            call.returned = self.original(*args, **kwargs)
+        args, kwargs = map_tensors((args, kwargs), lambda tensor: self._taken_by(call, k, tensor))
+        call.returned = self.original(*args, **kwargs)
         shown = map_tensors(call.returned, lambda tensor: self._shown_by(call, k, tensor))
         places, taken = self._reached(call.made)
         call.hidden = bool(places or taken - {k})
@@ -149,8 +156,8 @@ class _Recorder:
 
     def _shown_by(self, call: Call, k: int, tensor: Tensor) -> Tensor:
         leaf = tensor.detach().requires_grad_()
-        with torch.enable_grad():
-            shown = leaf.clone()  # the rest of the module may write into it
+        # The rest of the module may write into it; and where the module has turned gradients off, none comes through it.
+        shown = leaf.clone()
         call.made.append(tensor)
         call.leaves.append(leaf)
         call.shown.append(shown)
