@@ -36,7 +36,9 @@ def diagnose(
     Parameters
     ----------
     module : torch.nn.Module
-        It runs once, in evaluation mode, and is left as it was, gradients, mode, buffers and random numbers included.
+        It runs once, in evaluation mode. Parameters' gradients, modes, buffers and PyTorch's random numbers are left as
+        they were, and so are attributes, among them tensors that it writes into, and lists, dictionaries and sets that it
+        changes; objects of other kinds that it changes stay changed.
     inputs : Any
         A tuple or mapping is its forward's arguments; anything else is the only one.
     loss : callable

@@ -5,8 +5,10 @@ respect to these copies is what each call's own output does to the loss, and not
 one call to the one before it is kept, so that a gradient can be taken over it, call by call.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -201,20 +203,28 @@ def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 @contextmanager
 def _untouched(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode for the block; then all attributes, modes, buffers and random numbers are as they were."""
-    attributes = [(part, dict(part.__dict__), dict(part._buffers)) for part in module.modules()]
-    values = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    """Evaluation mode for the block; then attributes, modes, and random numbers are as they were.
+
+    Attributes' values are, too, where they are tensors, lists, dictionaries and the like, buffers included; but not what lies
+    deeper in them.
+    """
+    attributes = [(part, dict(part.__dict__)) for part in module.modules()]
+    held = [value for _, kept in attributes for value in kept.values()]
+    containers = [(each, copy(each)) for each in held if isinstance(each, list | deque | dict | set)]
+    tensors = [each for each in [*held, *module.buffers()] if isinstance(each, Tensor)]
+    values = [(tensor, tensor.detach().clone()) for tensor in tensors]
     try:
         with torch.random.fork_rng(devices=[]):
             module.eval()
             yield
     finally:
-        for part, kept, buffers in attributes:
+        for part, kept in attributes:
             part.__dict__.clear()
             part.__dict__.update(kept)
-            part._buffers.clear()
-            part._buffers.update(buffers)
+        for container, content in containers:
+            container.clear()
+            (container.update if isinstance(container, dict | set) else container.extend)(content)
         with torch.no_grad():
-            for buffer, value in values:
-                if not torch.equal(buffer, value):
-                    buffer.copy_(value)
+            for tensor, value in values:
+                if not torch.equal(tensor, value):
+                    tensor.copy_(value)
