@@ -174,6 +174,20 @@ class Scaled(nn.Module):
         return h
 
 
+def test_step_may_write_into_its_arguments():
+    class InPlace(Scaled):
+        def step(self, x, h):
+            return h.mul_(self.a).add_(x)
+
+    x = torch.ones(7, 2, 3, dtype=torch.float64)
+    found, expected = (
+        tt_torch.diagnose(kind(0.5, torch.float64), x, lambda h: h.square().sum(), "step")
+        for kind in (InPlace, Scaled)
+    )
+    assert (found.norms["h"] == expected.norms["h"]).all()
+    assert (x == 1).all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("a", [1e-3, 1e3])
 def test_step_is_right_from_1e_minus_300_to_1e300(a, dtype):

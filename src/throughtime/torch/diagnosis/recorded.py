@@ -29,7 +29,7 @@ class Argument:
     given : Tensor
         As it came.
     leaf : Tensor
-        What the call worked with.
+        Of which the call worked with a copy.
     sources : set of (int, int)
         The call, and the place among its results, of all recorded results that `given` was computed from.
     """
@@ -154,7 +154,7 @@ class _Recorder:
         leaf = tensor.detach().requires_grad_()
         self._taken[id(leaf)] = k
         call.arguments.append(Argument(tensor, leaf, self._reached([tensor])[0]))
-        return leaf
+        return leaf.clone()  # the call may write into it
 
     def _shown_by(self, call: Call, k: int, tensor: Tensor) -> Tensor:
         leaf = tensor.detach().requires_grad_()
