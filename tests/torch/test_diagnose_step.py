@@ -251,6 +251,20 @@ def test_step_whose_gradients_cannot_be_taken_many_at_a_time_is_measured_one_by_
     np.testing.assert_allclose(flow.norms["h"][0], math.sqrt(3) * 0.5**flow.lags, rtol=1e-13)
 
 
+def test_step_that_fails_for_another_reason_than_many_at_a_time_says_so(monkeypatch):
+    """As where there is not the memory for many: one by one would hide it, and take ever so long."""
+    grad = torch.autograd.grad
+
+    def short_of_memory(made, of, given=None, **how):
+        if how.get("is_grads_batched") and len(given[0]) > 3:
+            raise RuntimeError("can't allocate memory")
+        return grad(made, of, given, **how)
+
+    monkeypatch.setattr(torch.autograd, "grad", short_of_memory)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        tt_torch.diagnose(WrittenOut(make_layer("tanh")), draw(T, B, I), lambda y: y, "step")
+
+
 def test_step_that_does_nothing_with_its_state_has_no_gradient_beyond_lag_0():
     class Forgetful(Scaled):
         def step(self, x, h):
