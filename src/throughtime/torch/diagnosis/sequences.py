@@ -233,8 +233,9 @@ def _begins_anew(k: int, before: _Stretch, after: _Stretch, part: Part) -> Array
     """(B,) of bool: whether a sequence begins in a state of zeros, and not in the one that the call before it left."""
     entering = np.zeros_like(before.final) if after.state is None else after.state
     left = before.final
-    anew: Array = ~(entering == left).all(axis=(0, 1, 3)) & (entering == 0).all(axis=(0, 1, 3))
-    going_on: Array = (entering == left).all(axis=(0, 1, 3))
+    # What is not a number goes on, too: it is told of once the gradient is measured.
+    going_on: Array = ((entering == left) | (np.isnan(entering) & np.isnan(left))).all(axis=(0, 1, 3))
+    anew: Array = ~going_on & (entering == 0).all(axis=(0, 1, 3))
     if not (anew | going_on).all():
         raise ArgumentError(
             f"call {k} of {part} begins in a state that call {k - 1} did not leave; expected that one, or zeros. Name the step "
