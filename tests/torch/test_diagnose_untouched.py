@@ -7,6 +7,7 @@ from tests.conftest import require_torch
 
 torch = require_torch()
 from tests.torch.test_diagnose import B, H, I, T, draw, make_layer  # noqa: E402
+from tests.torch.test_diagnose_step import WrittenOut  # noqa: E402
 from torch import nn  # noqa: E402
 
 import throughtime.torch as tt_torch  # noqa: E402
@@ -57,3 +58,27 @@ def test_weights_that_a_hook_makes_anew_stay_those_of_the_layer():
     layer = nn.utils.weight_norm(make_layer("gru"), "weight_hh_l0")
     tt_torch.diagnose(layer, draw(T, B, I), lambda out: out[0].square())
     assert layer._flat_weights[1] is layer.weight_hh_l0
+
+
+@pytest.mark.parametrize("step", [None, "step"])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_modes_around_it_are_no_obstacle(mode, step):
+    layer = WrittenOut(make_layer("gru")) if step else make_layer("gru")
+    expected = tt_torch.diagnose(layer, draw(T, B, I), loss, step).record()
+    with mode():
+        assert tt_torch.diagnose(layer, draw(T, B, I), loss, step).record() == expected
+        made_inside = draw(T, B, I)
+        assert not torch.is_grad_enabled()
+    assert tt_torch.diagnose(layer, {"x" if step else "input": made_inside}, loss, step).record() == expected
+
+
+def test_indices_made_in_inference_mode_are_read():
+    model = nn.Sequential(nn.Embedding(7, I), nn.GRU(I, H))
+    with torch.inference_mode():
+        indices = torch.arange(T)[:, None] % 7
+    expected = tt_torch.diagnose(model, indices.clone(), loss).record()
+    assert tt_torch.diagnose(model, indices, loss).record() == expected
+
+
+def loss(out):
+    return (out[0] if isinstance(out, tuple) else out).square()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from throughtime.errors import ArgumentError
@@ -102,11 +103,12 @@ def diagnose(
             f"a {type(module).__name__} found; expected a torch.nn.Module. Models of throughtime's own go to "
             "throughtime.gradient_flow."
         )
-    if step is None:
-        return _of_layer(module, inputs, loss, find_layer(module, layer), max_lag, origins)
-    if layer is not None:
+    if layer is not None and step is not None:
         raise ArgumentError(f"layer={layer!r} and a step found; expected one of them. Leave out the layer.")
-    return _of_step(module, inputs, loss, find_step(module, step), max_lag, origins)
+    with torch.inference_mode(False):  # gradients can be turned on within no_grad(), but not within this
+        if step is None:
+            return _of_layer(module, inputs, loss, find_layer(module, layer), max_lag, origins)
+        return _of_step(module, inputs, loss, find_step(module, step), max_lag, origins)
 
 
 def _of_layer(

@@ -114,7 +114,7 @@ def record(module: nn.Module, inputs: Any, loss: Callable[[Any], Tensor], part: 
     if all(gradient is None for gradient in found):
         raise ArgumentError(
             f"the loss does not depend on what {part} gives; expected a gradient there. Look for detach(), no_grad() or "
-            "another part between them."
+            "inference_mode() around what lies between, or for another part there."
         )
     gradients = iter(found)
     for call in calls:
@@ -123,6 +123,8 @@ def record(module: nn.Module, inputs: Any, loss: Callable[[Any], Tensor], part: 
 
 
 def _run(module: nn.Module, inputs: Any) -> Any:
+    # A tensor made in inference mode takes no part in gradients, but a copy of it does.
+    inputs = map_tensors(inputs, lambda tensor: tensor.clone() if tensor.is_inference() else tensor)
     if isinstance(inputs, tuple) and not isinstance(inputs, PackedSequence):
         return module(*inputs)
     return module(**inputs) if isinstance(inputs, Mapping) else module(inputs)
@@ -151,12 +153,16 @@ class _Recorder:
         return shown
 
     def _taken_by(self, call: Call, k: int, tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor
         leaf = tensor.detach().requires_grad_()
         self._taken[id(leaf)] = k
         call.arguments.append(Argument(tensor, leaf, self._reached([tensor])[0]))
         return leaf.clone()  # the call may write into it
 
     def _shown_by(self, call: Call, k: int, tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor
         leaf = tensor.detach().requires_grad_()
         # The rest of the module may write into it; and where the module has turned gradients off, none comes through it.
         shown = leaf.clone()
@@ -186,10 +192,10 @@ class _Recorder:
 
 
 def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same value with its tensors of numbers changed, wherever they are in tuples, lists and mappings."""
+    """The same value with its tensors changed, wherever they are in tuples, lists and mappings."""
     match value:
         case Tensor():
-            return change(value) if value.is_floating_point() else value
+            return change(value)
         case PackedSequence():
             return value._replace(data=map_tensors(value.data, change))
         case tuple() if hasattr(value, "_fields"):
