@@ -36,7 +36,8 @@ class _Hold:
     def __enter__(self) -> None:
         with self._guard:
             if not self._blocks:
-                self._found = [(library, library.num_threads) for library in _libraries()]
+                numbers = [(library, library.num_threads) for library in _libraries()]
+                self._found = [(library, number) for library, number in numbers if number != 1]
                 for library, _ in self._found:
                     library.set_num_threads(1)
             self._blocks[get_ident()] += 1

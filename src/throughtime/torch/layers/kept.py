@@ -4,7 +4,7 @@ Autograd must have all that is large: what its hooks move, compress or compute a
 again here too, and what it lets go is gone.
 """
 
-import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,29 +30,28 @@ def take_out(trace: Any) -> tuple[Any, list[Array]]:
     arrays: list[Array] = []
     places: dict[int, _Place] = {}
 
-    def place(array: Array) -> _Place:
-        if id(array) not in places:
-            places[id(array)] = _Place(len(arrays))
-            arrays.append(array)
-        return places[id(array)]
+    def taken(part: Any) -> Any:
+        if not (isinstance(part, np.ndarray) and part.dtype.kind == "f"):
+            return part
+        if id(part) not in places:
+            places[id(part)] = _Place(len(arrays))
+            arrays.append(part)
+        return places[id(part)]
 
-    return _rebuilt(trace, lambda part: place(part) if _is_numbers(part) else part), arrays
+    return _rebuilt(trace, taken), arrays
 
 
 def put_in(trace: Any, arrays: list[Array]) -> Any:
     """What `take_out` has taken apart, with these arrays in place of those."""
-    return _rebuilt(trace, lambda part: arrays[part.number] if isinstance(part, _Place) else part)
+    return _rebuilt(trace, lambda part: arrays[part.number] if type(part) is _Place else part)
 
 
-def _is_numbers(part: Any) -> bool:
-    return isinstance(part, np.ndarray) and part.dtype.kind == "f"
-
-
-def _rebuilt(part: Any, change: Any) -> Any:
-    if isinstance(part, list | tuple):
-        return type(part)(_rebuilt(each, change) for each in part)
-    if isinstance(part, _PARTS):
-        made = copy.copy(part)
-        vars(made).update({name: _rebuilt(value, change) for name, value in vars(part).items()})
-        return made
-    return change(part)
+def _rebuilt(part: Any, change: Callable[[Any], Any]) -> Any:
+    kind = type(part)
+    if kind is list or kind is tuple:
+        return kind([_rebuilt(each, change) for each in part])
+    if not isinstance(part, _PARTS):
+        return change(part)
+    made = object.__new__(kind)  # copy.copy does the same in five times as long
+    made.__dict__ = {name: _rebuilt(value, change) for name, value in part.__dict__.items()}
+    return made
