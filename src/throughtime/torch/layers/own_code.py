@@ -120,7 +120,7 @@ def _pays(call: Call, keep: bool) -> bool:
             return False
     if call.name == "lstm" and call.input.dtype == torch.float32 and not (keep and _is_wide(call)):
         return False
-    return FEWEST_STEPS[call.name][0 if keep else 1] <= T
+    return bool(FEWEST_STEPS[call.name][0 if keep else 1] <= T)
 
 
 def _is_wide(call: Call) -> bool:
@@ -130,7 +130,7 @@ def _is_wide(call: Call) -> bool:
     0.75 to 1.05.
     """
     _, B, H = call.states[0].shape
-    return B * H >= _WIDE
+    return bool(B * H >= _WIDE)
 
 
 @functools.cache
