@@ -39,6 +39,14 @@ def test_other_types_are_pytorchs(dtype, said, no_sweep):
     assert f"its type is {dtype}" in line
 
 
+def test_warning_points_at_the_line_of_the_caller():
+    own_code.say.cache_clear()
+    layer = tt_torch.GRU(3, 6, dtype=torch.bfloat16)
+    with pytest.warns(UserWarning, match="leaves a call") as caught:
+        nn.Sequential(layer)(torch.randn(9, 2, 3, dtype=torch.bfloat16))
+    assert caught[0].filename == __file__
+
+
 def test_autocast_is_pytorchs(said, no_sweep):
     theirs, ours = make_pair("gru", 3, 6, dtype=torch.float32)
     x = torch.randn(5, 2, 3)

@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import sys
 import warnings
 
 import torch
@@ -13,6 +14,7 @@ from throughtime.torch.layers.call import Call
 
 _DTYPES = torch.float32, torch.float64
 _PLAIN = Tensor, nn.Parameter
+_OURS = "throughtime", "torch"
 _PROJECTED = "proj_size is set"
 # A call of the sweeps begins with about 0.1 ms of Python, and as much on the way back: over fewer steps PyTorch has done
 # as much by then. With a way back, and without.
@@ -28,8 +30,16 @@ def say(reason: str) -> None:
     """Warn that PyTorch computes, once in a process for each reason."""
     warnings.warn(
         f"throughtime.torch leaves a call to PyTorch's own code: {reason}. The result is PyTorch's, and so is the speed.",
-        stacklevel=2,
+        stacklevel=_level_of_the_caller(),
     )
+
+
+def _level_of_the_caller() -> int:
+    """How far up from `say` the code is that is neither PyTorch's nor ours."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def reason_for_own_code(call: Call, cell: Cell, keep: bool) -> str | None:
