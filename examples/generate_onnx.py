@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 LENGTH, TEMPERATURE = 300, 0.7
 
-directory, prompt = sys.argv[1:] if len(sys.argv) == 3 else sys.exit(__doc__.splitlines()[-1])
+directory, prompt = sys.argv[1:] if len(sys.argv) == 3 else sys.exit(f"Usage: {__doc__.splitlines()[-1]}")
 tokenizer = Tokenizer.from_file(f"{directory}/tokenizer.json")
 step = onnxruntime.InferenceSession(f"{directory}/step.onnx")
 _, *states = step.get_inputs()  # ids, then h and for LSTM c: (num_layers, batch, hidden_size)

@@ -79,7 +79,7 @@ def test_generate_onnx_says_in_a_line_what_it_lacks(exported):
     tokenizer, model = tt.Tokenizer.of("ab"), tt.LanguageModel(2, 8, "gru", seed=0)
     onnx.export(Run(None, {}, model, tokenizer), exported)
     for arguments, message in (
-        ([], "python examples/generate_onnx.py runs/mine/onnx"),
+        ([], "Usage: python examples/generate_onnx.py runs/mine/onnx"),
         ([exported, ""], "The prompt is empty; give"),
         ([exported, "aX"], "'aX' has what the model's vocabulary lacks"),
     ):

@@ -34,8 +34,8 @@ def refused(cli, tmp_path):
 
 FILES = {
     "missing": (None, "does not exist; expected a text file"),
-    "empty": (b"", "is empty; expected text"),
-    "blank": (b" \n\n\t", "is empty; expected text"),
+    "empty": (b"", "is empty; expected text. Give another file."),
+    "blank": (b" \n\n\t", "is empty; expected text. Give another file."),
     "binary": (b"PNG\0\1\2\3", "is binary: a NUL byte at offset 3; expected UTF-8 text"),
     "invalid UTF-8": (b"caf\xe9 au lait", "is not UTF-8: byte 0xe9 at offset 3; expected UTF-8 text"),
     "UTF-16": ("text".encode("utf-16"), "is UTF-16; expected UTF-8"),

@@ -49,6 +49,22 @@ def test_imported_run_works_with_every_verb(cli, theirs, trained, corpus):
         np.testing.assert_array_equal(ours[name], array)
 
 
+@pytest.mark.parametrize(
+    ("file", "run"),
+    [
+        ("net.safetensors", "net"),
+        ("theirs/model.safetensors", "theirs"),
+        ("mine/torch/model.safetensors", "mine"),
+    ],
+)
+def test_an_imported_run_is_called_as_its_file_or_what_holds_an_export(file, run, cli, theirs, tmp_path):
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(theirs / "net.safetensors", tmp_path / file)
+    for name in (run, f"{run}-2"):
+        out = cli("import", file, "--tokenizer", theirs / "symbols.json").out
+        assert f"The run lies in runs/{name}. Try next:" in out
+
+
 def test_import_json(cli, theirs):
     result = cli(
         "import",
@@ -109,7 +125,7 @@ def test_import_refuses_bad_input(change, message, cli, theirs, tmp_path):
 
 def test_import_needs_a_vocabulary(cli):
     result = cli("import", "net.safetensors")
-    assert (
-        result.err
-        == "throughtime: --tokenizer is missing; expected a value. See throughtime import --help.\n"
+    assert result.err == (
+        "throughtime: --tokenizer is missing; expected a file of the model's symbols in the order of their ids, as JSON, a "
+        "list or an object, or one a line. See throughtime import --help.\n"
     )

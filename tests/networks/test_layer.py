@@ -487,6 +487,8 @@ ERRORS = {
         "x has shape (4, 2, 3); expected (T=4, batch=2, input_size=2)",
     ),
     "vectors without a batch": (forward(X[:, 0]), tt.ShapeError, "x has shape (4, 2); expected (T, batch,"),
+    "one sequence of vectors": (forward(X[:, 0]), tt.ShapeError, "Use x[:, None] to make a batch"),
+    "one sequence of numbers": (forward(X[:, 0, 0]), tt.ShapeError, "Use x[:, None, None] to make a batch"),
     "no steps": (forward(X[:0]), tt.ShapeError, "at least one step"),
     "float64 for a float32 layer": (
         forward(X.astype(float)),

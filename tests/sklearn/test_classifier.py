@@ -8,7 +8,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 import throughtime as tt
-from throughtime.sklearn import SequenceClassifier
+from throughtime.sklearn import SequenceClassifier, SequenceRegressor
 
 SMALL = {"hidden_size": 8, "max_iter": 3, "random_state": 0}
 
@@ -173,6 +173,18 @@ def test_fit_says_nothing_unless_asked(capfd):
     assert err == ""
 
 
+def test_an_unknown_parameter_is_told_of_the_class_that_was_called():
+    class Mine(SequenceClassifier):
+        pass
+
+    for kind in (SequenceClassifier, SequenceRegressor, Mine):
+        with pytest.raises(
+            TypeError, match=rf"^{re.escape(kind.__qualname__)}\.__init__\(\) got .* 'hidden'"
+        ):
+            kind(hidden=3)
+        assert kind(hidden_size=3).get_params().items() >= {"hidden_size": 3, "cell": "gru"}.items()
+
+
 def test_predict_refuses_tables_of_another_length_with_the_remedy():
     X = np.random.default_rng(0).normal(size=(20, 6))
     classifier = SequenceClassifier(**SMALL).fit(X, np.arange(20) % 2)
@@ -203,6 +215,10 @@ def test_predict_takes_another_length_where_fit_saw_sequences():
     assert classifier.predict(X[:, :3]).shape == (20,)
     with pytest.raises(tt.ShapeError, match=r"X has 1 features a step; expected 2, .* Pass \(n, T, 2\)"):
         classifier.predict(X[:, :, 0])
+    with pytest.raises(
+        tt.ShapeError, match=r"X has 1 features a step; .* one sequence alone is X\[None\]\.$"
+    ):
+        classifier.predict(X[0])
     ragged = SequenceClassifier(**SMALL).fit([np.ones(3), np.zeros(4)], [0, 1])
     assert ragged.predict(np.ones((2, 9))).shape == (2,)
 

@@ -115,6 +115,8 @@ def test_read_sequences_takes_an_array_of_arrays(container):
         ),
         (pd.Series([1.0, 2.0]), tt.ShapeError, r"X has shape \(2,\)"),
         ([1, 2], tt.ShapeError, r"X has shape \(2,\)"),
+        (["to be", "or not"], tt.DtypeError, r"X holds strings; expected .* numbers"),
+        (pd.Series(["to be", "or not"]), tt.DtypeError, r"X holds strings; expected .* numbers"),
         ([], tt.ShapeError, r"X has shape \(0,\)"),
         (None, tt.ShapeError, "X is of type NoneType; expected"),
         ({"a": [1]}, tt.ShapeError, "X is of type dict; expected"),

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,6 +133,19 @@ def test_diagnose_asks_for_a_text_that_cannot_be_read_again(copied):
 def test_diagnose_refuses_a_text_without_a_lag(trained, ids):
     with pytest.raises(tt.TextError, match="expected at least 3, for a lag of 1"):
         diagnose(trained, ids)
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ("runs/mine", r"a str found; expected a run. Pass tt.load\('runs/mine'\)."),
+        (Path("runs/mine"), r"Path found; expected a run. Pass tt.load\('runs/mine'\)."),
+        (3, r"a int found; expected a run. Load one with tt.load\(RUN\)."),
+    ],
+)
+def test_diagnose_refuses_what_is_no_run(run, message):
+    with pytest.raises(tt.ArgumentError, match=message):
+        tt.diagnose(run, "to be or not to be")
 
 
 def test_diagnose_of_a_broken_model_says_so(copied):

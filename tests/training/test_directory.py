@@ -17,6 +17,23 @@ def test_require_free_refuses_a_directory_that_holds_anything(name, tmp_path):
         require_free(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        (
+            "config.json",
+            "or move this one away, or go on with the run in it: train --resume, in Python tt.resume.",
+        ),
+        ("thesis.txt", "or move this one away."),
+    ],
+)
+def test_require_free_says_how_to_go_on_with_a_run(name, remedy, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(RunError) as caught:
+        require_free(tmp_path)
+    assert str(caught.value).endswith(remedy)
+
+
 def test_require_free_takes_an_empty_directory_and_one_to_be_made(tmp_path):
     require_free(tmp_path)
     require_free(tmp_path / "a" / "b" / "c")

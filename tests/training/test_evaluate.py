@@ -75,6 +75,15 @@ def test_evaluate_tells_no_bits_where_characters_are_unknown(text, tokenizer, mo
     assert found.bits_per_char is None
 
 
+def test_evaluate_counts_as_unknown_what_it_predicts(text, tokenizer, model):
+    found = tt.evaluate(model, tokenizer, "?" * 300)
+    assert (found.tokens, found.unknown) == (299, 299)
+    # The first character of a stream is given.
+    given = tt.evaluate(model, tokenizer, "?" + text)
+    assert given.unknown == 0
+    assert given.bits_per_char == pytest.approx(given.loss / math.log(2))
+
+
 def test_evaluate_tells_bits_of_words_only_where_all_are_known(text):
     tokenizer = tt.Tokenizer.train(text, unit="word")
     model = tt.LanguageModel(tokenizer.vocab_size, 8, seed=0)
@@ -156,6 +165,7 @@ def test_evaluate_leaves_dropout_out(text, tokenizer):
         ({"threads": 0}, tt.ArgumentError, "threads=0"),
         ({"batch_size": 10_000}, tt.TextError, "10001"),
         ({"text": np.array([0, 1, 77])}, tt.TokenError, "token 2 is 77"),
+        ({"text": np.array([4, 5, 77])}, tt.TokenError, "token 2 is 77"),
         ({"text": np.array([0, 1, 2**40])}, tt.TokenError, "token 2 is 1099511627776"),
         ({"tokenizer": tt.Tokenizer.train("xyz")}, tt.ArgumentError, "the tokenizer has 6 tokens"),
         ({"tokenizer": None}, tt.ArgumentError, "without a tokenizer"),

@@ -103,3 +103,17 @@ def test_the_work_on_a_text_is_reported(text, tokenizer):
 def test_ids_beyond_the_model_are_refused(text, tokenizer):
     with pytest.raises(tt.TokenError, match="expected an id from 0 to 3"):
         prepare(text, tokenizer, 4, plan())
+
+
+@pytest.mark.parametrize("by", ["stream", "sentence"])
+def test_the_name_of_a_file_in_place_of_its_text_is_told(by, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(tt.TextError, match=r"^the .*text has"):
+        prepare("mine.txt", tokenizer, tokenizer.vocab_size, plan(by=by))
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(
+        tt.TextError, match=r"^'mine.txt' is the name of a file; .* Path\('mine.txt'\).read_text\(\)\."
+    ):
+        prepare("mine.txt", tokenizer, tokenizer.vocab_size, plan(by=by))
+    with pytest.raises(tt.TextError, match=r"^the .*text has"):
+        prepare("\0", tokenizer, tokenizer.vocab_size, plan(by=by))

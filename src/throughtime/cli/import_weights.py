@@ -18,7 +18,8 @@ def import_weights(
     tokenizer: Annotated[
         str,
         typer.Option(
-            help="The model's symbols in the order of their ids: JSON, a list or an object; or one a line. Or a run's tokenizer.json.",
+            help="A file of the model's symbols in the order of their ids, as JSON, a list or an object, or one a line; or a run's "
+            "tokenizer.json.",
             metavar="FILE",
             show_default=False,
         ),
@@ -28,7 +29,7 @@ def import_weights(
         typer.Option(
             help="A new or empty directory for the run.",
             metavar="RUN",
-            show_default="runs/ and the file's name",
+            show_default="runs/ and the file's name, or its directory's of a model.safetensors",
         ),
     ] = None,
     unit: Annotated[
@@ -73,7 +74,7 @@ def import_weights(
     found = import_torch(
         weights,
         tokenizer,
-        out or free_name("runs", Path(weights).stem),
+        out or free_name("runs", _name_of(Path(weights))),
         unit=unit,
         nonlinearity=nonlinearity,
         embedding=embedding,
@@ -86,6 +87,14 @@ def import_weights(
         print(to_json({"run": str(found.run.path), **record, "notes": found.notes}))
     else:
         _tell(found)
+
+
+def _name_of(weights: Path) -> str:
+    """What to call the run of a file: as the file, or where that has the name of all exports, as what holds it."""
+    if weights.name != "model.safetensors":
+        return weights.stem
+    holder = weights.absolute().parent
+    return (holder.parent if holder.name == "torch" else holder).name  # RUN/torch is where an export goes
 
 
 def _tell(found: "Imported") -> None:

@@ -63,11 +63,12 @@ def _name(param: Any) -> str:
 
 
 def _expected(command: Any, param: Any) -> str:
-    """What kind of value a parameter takes, from the annotation of the verb's function."""
-    if param.param_type_name == "argument":
+    """What a parameter takes, from the annotation of the verb's function: what it is, or what kind of value."""
+    kind = kind_of(command, param)
+    if param.param_type_name == "argument" or (param.required and kind is str):
         clause = str(param.help).split(";")[0].rstrip(".")
         return clause[:1].lower() + clause[1:]
-    return describe(kind_of(command, param))
+    return describe(kind)
 
 
 def _value(param: Any, arguments: list[str]) -> str | None:

@@ -41,7 +41,7 @@ class Corpus:
 
     def __init__(self, name: str, text: str) -> None:
         if not text.strip():
-            raise TextError(f"{name} is empty; expected text to learn from. Give another text.")
+            raise TextError(f"{name} is empty; expected text. Give another text.")
         self.name = name
         self._text = text
 

@@ -198,7 +198,7 @@ class TextFile:
                 spoken = spoken or not text.isspace()
                 yield text
         if not spoken:
-            raise TextError(f"{self._shown} is empty; expected text to learn from. Give another file.")
+            raise TextError(f"{self._shown} is empty; expected text. Give another file.")
 
     def _require_text(self, block: bytes, offset: int) -> None:
         if offset == 0 and block.startswith(_UTF16_MARKS):

@@ -13,11 +13,7 @@ from throughtime.machine.arrays import Array
 _DTYPES = {"F32": "<f4", "F64": "<f8"}
 # A zip archive, or a pickle of protocol 2 on, as torch.save writes them.
 _PICKLES = (b"PK", b"\x80")
-_CONVERT = (
-    "import torch; from safetensors.torch import save_file; found = torch.load(FILE, map_location='cpu', weights_only=True); "
-    "state_dict = found.get('model_state_dict', found.get('state_dict', found)); save_file({name: "
-    "tensor.contiguous().clone() for name, tensor in state_dict.items() if torch.is_tensor(tensor)}, 'weights.safetensors')"
-)
+_CONVERT = "from safetensors.torch import save_model; save_model(model, 'weights.safetensors')"
 
 
 def read_state_dict(path: Path) -> tuple[dict[str, Array], str]:
@@ -46,9 +42,8 @@ def read_state_dict(path: Path) -> tuple[dict[str, Array], str]:
         ) from None
     if content.startswith(_PICKLES):
         raise WeightsError(
-            f"{path} is a pickle, as torch.save writes it, which may run any code; expected a file of safetensors. Convert its "
-            "state_dict, of a checkpoint often checkpoint['model_state_dict'], of a whole model model.state_dict(); in Python: "
-            f"{_CONVERT.replace('FILE', repr(str(path)))}"
+            f"{path} is a pickle, as torch.save writes it, which may run any code; expected a file of safetensors. Load it into "
+            f"its model in Python, then: {_CONVERT}"
         )
     try:
         found = dict(deserialize(content))  # type: ignore[no-untyped-call]

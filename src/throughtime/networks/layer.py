@@ -267,9 +267,10 @@ class Recurrent:
         if x.dtype.kind in "iu" and x.ndim != 3:
             return OneHot(check_ids("x", x, self.input_size))
         if x.ndim != 3 or 0 in x.shape[:2]:
+            alone = "x[:, None, None]" if x.ndim == 1 else "x[:, None]"
             raise ShapeError(
                 f"x has shape {x.shape}; expected (T, batch, input_size={self.input_size}) with at least one step and "
-                "one sequence. Use x[:, None] to make a batch of one sequence."
+                f"one sequence. Use {alone} to make a batch of one sequence."
             )
         axes = "T", "batch", "input_size"
         return Vectors(check_array("x", x, (*x.shape[:2], self.input_size), axes, self.dtype))

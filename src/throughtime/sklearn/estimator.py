@@ -182,9 +182,11 @@ class SequenceEstimator(Parameters):
             validate_data(self, X, reset=False, skip_check_array=True)  # the names of columns
         F = self.model_.layers.input_size
         if sequences.width != F:
+            is_one = sequences.form == "table" and sequences.lengths[0] == F
+            alone = "; one sequence alone is X[None]" if is_one else ""
             raise ShapeError(
                 f"X has {sequences.width} features a step; expected {F}, as X had in fit. Pass (n, T, {F}), or sequences "
-                f"(T_i, {F}) one by one."
+                f"(T_i, {F}) one by one{alone}."
             )
         return sequences
 

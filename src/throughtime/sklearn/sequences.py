@@ -123,6 +123,11 @@ def read_sequences(X: Any, dtype: np.dtype[Any]) -> Sequences:
     if items is not None:
         return _finite(_joined(items, dtype))
     whole = X if hasattr(X, "ndim") else np.asarray(X)
+    if whole.ndim == 1 and any(isinstance(item, str) for item in whole):
+        raise DtypeError(
+            "X holds strings; expected (n, T), (n, T, features), or a list of sequences, all of numbers. Encode the strings, each "
+            "step as one number or several."
+        )
     if whole.ndim < 2:
         found = f"has shape {whole.shape}" if whole.ndim else f"is of type {type(X).__name__}"
         raise ShapeError(

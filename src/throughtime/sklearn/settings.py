@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,16 @@ from throughtime.truncation import Truncation, parse_truncation, require_truncat
 
 class Parameters(BaseEstimator):
     """Parameters as they come, which scikit-learn gets, sets and copies; `SequenceClassifier` says what they are."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        ours: Any = Parameters.__init__
+        if getattr(cls.__init__, "__code__", None) == ours.__code__:
+            # A function of its own, so that Python's errors name the class that was called.
+            own = FunctionType(ours.__code__, ours.__globals__, "__init__")
+            own.__kwdefaults__, own.__annotations__ = ours.__kwdefaults__, ours.__annotations__
+            own.__qualname__ = f"{cls.__qualname__}.__init__"
+            cls.__init__ = own  # type: ignore[method-assign]
 
     def __init__(
         self,

@@ -36,7 +36,8 @@ def accelerate(module: nn.Module) -> Accelerated:
     """Let throughtime compute the nn.RNN, nn.GRU and nn.LSTM layers inside a model.
 
     The layers stay the same objects, with their parameters, hooks and state: an optimizer made before goes on with them.
-    Only their class becomes that of `throughtime.torch`.
+    Only their class becomes that of `throughtime.torch`. What goes by a layer's class, such as torch.jit.script, torch.fx and
+    torch.save of a whole module, wants PyTorch's back first: `restore`.
 
     Parameters
     ----------

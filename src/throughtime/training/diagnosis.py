@@ -1,5 +1,6 @@
 """How the gradient flows in a trained network, measured on a text, and what is to be made of it."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from throughtime.data.parts import split
 from throughtime.data.progress import OnProgress
 from throughtime.data.sentence_batches import SentenceBatches, Sentences
 from throughtime.data.tokens import Tokens
-from throughtime.errors import DivergedError, RunError, TextError
+from throughtime.errors import ArgumentError, DivergedError, RunError, TextError
 from throughtime.flow.findings import Evidence, Finding, TrainingFacts, find
 from throughtime.flow.jacobian import chain_singular_values, find_jacobians
 from throughtime.flow.lyapunov import Lyapunov, lyapunov_exponents
@@ -103,10 +104,14 @@ def diagnose(
     RunError
         The run's own text cannot be read again.
     TextError, TokenError, ArgumentError
-        The text is too short, or does not go with the model.
+        The text is too short, or does not go with the model; or what was given is no run.
     DivergedError
         The gradient is not finite: the model is broken.
     """
+    if not isinstance(run, Run):
+        named = isinstance(run, str | os.PathLike)
+        remedy = f"Pass tt.load({os.fspath(run)!r})" if named else "Load one with tt.load(RUN)"
+        raise ArgumentError(f"a {type(run).__name__} found; expected a run. {remedy}.")
     training = training_facts(run)
     if max_lag is None:
         longest = None if training is None else training.longest

@@ -47,8 +47,12 @@ def _require_free(path: Path, mine: bool) -> None:
     if taken and not mine and is_held(path):
         raise _in_use(path)
     if taken and not _is_unbegun(path, taken):
+        go_on = (
+            ", or go on with the run in it: train --resume, in Python tt.resume" if CONFIG in taken else ""
+        )
         raise RunError(
-            f"{path} already holds {taken[0]}; expected a new or empty directory. Name another one, or move this one away."
+            f"{path} already holds {taken[0]}; expected a new or empty directory. Name another one, or move this one "
+            f"away{go_on}."
         )
 
 

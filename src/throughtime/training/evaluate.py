@@ -42,7 +42,7 @@ class Evaluation:
     tokens : int
         How many predictions were scored.
     unknown : int
-        How many of the text's tokens are not in the vocabulary.
+        How many of these are of tokens that are not in the vocabulary.
     bits_per_char : float or None
         None where not every character is scored: words or characters that the vocabulary lacks.
     """
@@ -99,8 +99,8 @@ def evaluate(
     require_count("threads", threads)
     require_tokenizer(model, tokenizer)
     tokens = tokens_of(text, tokenizer, by, on_progress)
+    require_ids(tokens.ids, model.vocab_size)
     scored = ScoredText(tokens.part, tokenizer, batch_size)
-    scored.require_vocabulary(model)
     return scored.score(model, Workspace(), threads=threads)
 
 
@@ -136,10 +136,10 @@ class ScoredText:
         self._part = part
         self.batches: StreamBatches | SentenceBatches
         if isinstance(part, Sentences):
-            self._ids = part.ids
+            self._predicted = part.ids
             self.batches = SentenceBatches(part, batch_size or _SENTENCES, seed=None)
         else:
-            self._ids = part
+            self._predicted = part[1:]  # a stream's first token is given
             if len(part) < 2:
                 raise TextError(
                     f"{name} has {len(part)} tokens; expected at least 2, to predict one from the other. "
@@ -148,7 +148,7 @@ class ScoredText:
             streams = batch_size or max(1, min(_STREAMS, len(part) // _TOKENS_PER_STREAM))
             self.batches = StreamBatches(part, streams, _STEPS, name=name)
         self.tokens = self.batches.tokens
-        self.unknown = 0 if tokenizer is None else tokenizer.count_unknown(self._ids)
+        self.unknown = 0 if tokenizer is None else tokenizer.count_unknown(self._predicted)
         self.characters = self._count_characters(tokenizer)
 
     def score(
@@ -177,10 +177,6 @@ class ScoredText:
         bits = None if self.characters is None else nats / math.log(2) / self.characters
         return Evaluation(loss, perplexity(loss), tokens, self.unknown, bits)
 
-    def require_vocabulary(self, model: LanguageModel) -> None:
-        """Raise TokenError if an id lies outside the model's vocabulary."""
-        require_ids(self._ids, model.vocab_size)
-
     def _count_characters(self, tokenizer: Tokenizer | None) -> int | None:
         if tokenizer is None or self.unknown:
             return None
@@ -188,8 +184,7 @@ class ScoredText:
         if isinstance(part, Sentences) and tokenizer.unit == "word":
             # Words are joined within a sentence.
             return sum(map(tokenizer.count_characters, part)) or None
-        first = 0 if isinstance(part, Sentences) else 1  # a stream's first token is given, not predicted
-        return tokenizer.count_characters(self._ids[first:]) or None
+        return tokenizer.count_characters(self._predicted) or None
 
 
 def perplexity(loss: float) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from throughtime.data.batch import Batch
@@ -12,6 +13,7 @@ from throughtime.data.sentence_batches import SentenceBatches, Sentences
 from throughtime.data.streams import StreamBatches
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.tokens import Tokens
+from throughtime.errors import TextError
 from throughtime.machine.arrays import Array
 from throughtime.training.course import Course
 from throughtime.training.evaluate import ScoredText, require_ids, tokens_of
@@ -75,22 +77,15 @@ def prepare(
     """
     tokens = tokens_of(corpus, tokenizer, plan.by, on_progress)
     require_ids(tokens.ids, vocab_size)
-    part = tokens.part
-    val: Array | Sentences
-    batches: StreamBatches | SentenceBatches
-    if isinstance(part, Sentences):
-        train, val = split(part, plan.val_fraction, least=1, what="sentences")
-        batches = SentenceBatches(train, plan.batch_size, plan.seed)
-    else:
-        assert plan.seq_len is not None  # as ever by stream
-        first, last = split(range(len(part)), plan.val_fraction)
-        val = part[last.start :] if last else part[:0]
-        batches = StreamBatches(
-            part[: first.stop],
-            plan.batch_size,
-            plan.seq_len,
-            name="the training part of the text",
-        )
+    try:
+        train, val = _parted(tokens.part, plan)
+    except TextError as error:
+        if isinstance(corpus, str) and _is_file(corpus):
+            remedy = f"Pass Path({corpus!r}).read_text()."
+            raise TextError(
+                f"{corpus!r} is the name of a file; expected the text itself. {remedy}"
+            ) from error
+        raise
     scored = ScoredText(val, tokenizer) if len(val) else None
     record = {
         "name": tokens.name,
@@ -99,8 +94,28 @@ def prepare(
         "tokens_key": tokens.key,
         "tokens": len(tokens.ids),
         "unknown": tokens.unknown,
-        "train_predictions": batches.tokens,
-        "steps_per_epoch": len(batches),
+        "train_predictions": train.tokens,
+        "steps_per_epoch": len(train),
         "val_predictions": scored.tokens if scored else 0,
     }
-    return Material(tokens.name, batches, scored, record)
+    return Material(tokens.name, train, scored, record)
+
+
+def _parted(part: Array | Sentences, plan: Plan) -> tuple[StreamBatches | SentenceBatches, Array | Sentences]:
+    """The batches to learn from, and what is held out."""
+    if isinstance(part, Sentences):
+        train, val = split(part, plan.val_fraction, least=1, what="sentences")
+        return SentenceBatches(train, plan.batch_size, plan.seed), val
+    assert plan.seq_len is not None  # as ever by stream
+    first, last = split(range(len(part)), plan.val_fraction)
+    batches = StreamBatches(
+        part[: first.stop], plan.batch_size, plan.seq_len, name="the training part of the text"
+    )
+    return batches, part[last.start :] if last else part[:0]
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        return False

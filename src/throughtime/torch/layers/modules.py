@@ -57,7 +57,8 @@ class RNN(nn.RNN):
     Arguments, parameters, shapes, packed sequences and errors are those of the class it derives from; see there. CUDA
     tensors, types other than float32 and float64, autocast, transforms of torch.func and gradients of gradients
     are left to PyTorch's own code, which is said once; so are, silently, calls of a few steps and others that it makes faster.
-    As many threads work as `torch.get_num_threads` allows, where the work is worth them.
+    As many threads work as `torch.get_num_threads` allows, where the work is worth them. Before torch.jit.script, torch.fx,
+    strict torch.export, quantisation or torch.save of a whole module `throughtime.torch.restore` gives it back to PyTorch.
 
     Examples
     --------
