@@ -38,15 +38,18 @@ demo: $(READY)-run ## train on the help texts of Python itself, then let the mod
 	echo "  $(BIN)/throughtime train my.txt --out runs/mine"; \
 	echo "  $(BIN)/throughtime article"
 
-# The suite twice, side by side: a kernel's own lines can be seen only with the compiler off. Where PyTorch is missing the
-# tests against it are skipped, so the demand on coverage is dropped with them.
+# A worker for each core, four at most: each imports and loads the same kernels. They begin apart and keep to the order,
+# so that kernels are seldom compiled by two at once; who has done his share takes over from the others.
+WORKERS := --numprocesses auto --maxprocesses 4 --dist worksteal
+
+# The suite twice: a kernel's own lines can be seen only with the compiler off. Where PyTorch is missing the tests against
+# it are skipped, so the demand on coverage is dropped with them.
 test: $(READY)-suite $(READY)-oracle ## run every test, quick ones first, and hold the coverage
 	@$(BIN)/python -m coverage erase
-	@NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest tests -m "kernels and not slow" --quiet \
-	  >.uncompiled.log 2>&1 & uncompiled=$$!; \
-	$(BIN)/python -m coverage run -m pytest $(ARGS); compiled=$$?; \
-	wait $$uncompiled; uncompiled=$$?; \
-	echo "Once more with the compiler off:"; cat .uncompiled.log; rm -f .uncompiled.log; \
+	@$(BIN)/python -m coverage run -m pytest $(WORKERS) $(ARGS); compiled=$$?; \
+	echo "Once more with the compiler off:"; \
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest tests $(WORKERS) -m "kernels and not slow" --quiet; \
+	uncompiled=$$?; \
 	exit $$((compiled ? compiled : uncompiled))
 	@$(BIN)/python -m coverage combine --quiet
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; then \

@@ -2,7 +2,7 @@
 
 Each peer runs in a process of its own, on as many processors as it may have threads, and the processes take turns of a
 third of a second; medians over the rounds, and the ratio pair by pair, so that a comparison holds when the machine's speed drifts. Names are those of
-rows, or one of the sections memory, start and scaling.
+rows, or one of the sections layers, memory, start and scaling.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baseline, report, scaling, start, step_memory
+from benchmarks import baseline, layers, report, scaling, start, step_memory
 from benchmarks.ceilings import OPERATIONS
 from benchmarks.compare import judge, run_module, time_row
 from benchmarks.machine import describe_machine, describe_threads, describe_versions, now
@@ -20,7 +20,7 @@ from benchmarks.roofline import Ceilings, place
 from benchmarks.rows import ROWS, Row
 from benchmarks.workloads import WORKLOADS
 
-SECTIONS = ("memory", "start", "scaling")
+SECTIONS = ("layers", "memory", "start", "scaling")
 
 
 def note(text: str) -> None:
@@ -83,13 +83,16 @@ def main() -> None:
     if before:
         found["baseline"] = baseline.compare_rows(found["rows"], before["rows"])
         console.print("\n".join(report.baseline_lines(found["baseline"])), markup=False)
-    console.print(report.marks_line(found["rows"], found.get("start")), markup=False)
+    console.print(report.marks_line(found["rows"], found.get("layers"), found.get("start")), markup=False)
     write(found, files)
     console.print(f"Everything measured is in {' and '.join(map(str, files))}", markup=False)
 
 
 def measure_section(name: str, picture: Path) -> tuple[Any, str]:
     """What stands below the rows: its numbers and its lines."""
+    if name == "layers":
+        pairs = layers.measure(note)
+        return pairs, "\n".join(layers.lines(pairs))
     if name == "memory":
         rows = step_memory.measure(list(WORKLOADS))
         return rows, "\n".join(report.memory_lines(rows))

@@ -157,12 +157,19 @@ def baseline_lines(found: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def marks_line(rows: list[dict[str, Any]], start: dict[str, Any] | None) -> str:
+def marks_line(
+    rows: list[dict[str, Any]], layers: list[dict[str, Any]] | None, start: dict[str, Any] | None
+) -> str:
     """How many marks are reached, and which are not."""
     judged = [
         (f"{row['name']} ({mark['at_least']:g} {mark['against']})", mark["reached"])
         for row in rows
         for mark in row["marks"]
+    ]
+    judged += [
+        (f"layer {pair['kind']} H {pair['hidden']} batch {pair['batch']}", pair["reached"])
+        for pair in layers or []
+        if pair["at_least"] is not None
     ]
     judged += [(f"{kind} start", one["reached"]) for kind, one in (start or {}).items()]
     missed = [name for name, reached in judged if reached is False]

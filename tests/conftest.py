@@ -1,10 +1,12 @@
 """What every test stands on: one BLAS thread, the oracle or a reason for its absence, quick tests first."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from _pytest.doctest import DoctestModule
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
@@ -12,6 +14,8 @@ TESTS = Path(__file__).parent
 # Their compiled functions run a second time with the compiler off, because coverage cannot see into machine
 # code. A test elsewhere joins them by the marker.
 KERNELS = ("machine", "cells", "sweeps", "networks", "optim", "test_losses.py")
+
+UNCOMPILED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 
 # The same examples on every machine and in every run; a slow compilation is not a failure.
 settings.register_profile("throughtime", derandomize=True, deadline=None, print_blob=True)
@@ -64,10 +68,19 @@ def pytest_configure(config: pytest.Config) -> None:
         ) from None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Tests have no examples. Looked for, they would be skipped in a file that cannot be imported, and its tests with them."""
+    collectors = yield
+    return [collector for collector in collectors if not isinstance(collector, DoctestModule)]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).parts[0] in KERNELS:
             item.add_marker("kernels")
         if "torch" in getattr(item, "fixturenames", ()) or hasattr(getattr(item, "module", None), "torch"):
             item.add_marker("oracle")
+        if UNCOMPILED and item.get_closest_marker("compiled"):
+            item.add_marker(pytest.mark.skip(reason="slow in plain Python, and seen there at smaller shapes"))
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

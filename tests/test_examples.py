@@ -17,14 +17,18 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 WITH_A_MODEL = {"generate_onnx"}
 
 
-def run_example(name, *arguments):
-    done = subprocess.run(
+def start_example(name, *arguments):
+    return subprocess.run(
         [sys.executable, EXAMPLES / f"{name}.py", *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
+
+
+def run_example(name, *arguments):
+    done = start_example(name, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -56,11 +60,39 @@ def test_generate_onnx_writes_in_the_letters_of_the_model(cell, unit, vocabulary
         assert {*text} <= {*"tobernkf ", "\n"}
 
 
+@pytest.fixture
+def exported(tmp_path):
+    """A model with marks of its own, all but certain to write one."""
+    onnx = pytest.importorskip("throughtime.onnx", exc_type=tt.MissingError)
+    tokenizer = tt.Tokenizer.of(["[UNK]", "<pad>", "a", "b"])
+    model = tt.LanguageModel(4, 8, "gru", seed=0)
+    model.params["readout.bias"][:2] = 50
+    return onnx.export(Run(None, {}, model, tokenizer), tmp_path / "model").path
+
+
+def test_generate_onnx_writes_no_mark(exported):
+    assert {*run_example("generate_onnx", exported, "ab")} == {*"ab", "\n"}
+
+
+def test_generate_onnx_says_in_a_line_what_it_lacks(exported):
+    onnx = pytest.importorskip("throughtime.onnx", exc_type=tt.MissingError)
+    tokenizer, model = tt.Tokenizer.of("ab"), tt.LanguageModel(2, 8, "gru", seed=0)
+    onnx.export(Run(None, {}, model, tokenizer), exported)
+    for arguments, message in (
+        ([], "python examples/generate_onnx.py runs/mine/onnx"),
+        ([exported, ""], "The prompt is empty; give"),
+        ([exported, "aX"], "'aX' has what the model's vocabulary lacks"),
+    ):
+        done = start_example("generate_onnx", *arguments)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert message in done.stderr
+
+
 def test_generate_onnx_needs_no_throughtime():
     source = (EXAMPLES / "generate_onnx.py").read_text(encoding="utf-8")
     imports = [line for line in source.splitlines() if line.startswith(("import", "from"))]
     assert imports == [
-        "import sys", "import numpy as np", "import onnxruntime", "from tokenizers import Tokenizer"
+        "import json", "import sys", "import numpy as np", "import onnxruntime", "from tokenizers import Tokenizer"
     ]  # fmt: skip
 
 
@@ -120,9 +152,9 @@ def test_digits_are_read_row_by_row():
 
 
 @pytest.mark.slow
-def test_sunspots_are_forecast_better_than_by_last_years_number():
+def test_sunspots_are_forecast_about_as_well_as_by_a_linear_model_and_far_better_than_by_last_years_number():
     found, count = run_path(str(EXAMPLES / "sunspots.py"))["forecast"]()
     persistence, linear, network = found.values()
     assert count == 88
-    assert np.mean(network) < 0.65 * persistence[0]
-    assert np.mean(network) < 1.15 * linear[0]
+    assert np.mean(network) < 0.6 * persistence[0]
+    assert np.mean(network) == pytest.approx(linear[0], rel=0.1)

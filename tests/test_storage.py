@@ -14,7 +14,6 @@ from throughtime.storage import (
     part_of,
     save_sealed,
     seal,
-    write_directory,
     write_whole,
 )
 
@@ -133,25 +132,3 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     assert caught.value.filename == str(file)
     assert file.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
-
-
-def test_directory_takes_the_place_of_an_earlier_one(tmp_path):
-    place = tmp_path / "above" / "place"
-    write_directory(place, {"a": b"1", "b": b"2"})
-    write_directory(place, {"a": b"3"})
-    assert {file.name: file.read_bytes() for file in place.iterdir()} == {"a": b"3"}
-    assert [entry.name for entry in place.parent.iterdir()] == ["place"]
-
-
-def test_directory_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
-    place = tmp_path / "place"
-    write_directory(place, {"a": b"1"})
-
-    def full(path, content):
-        raise OSError(28, "No space left on device", str(path))
-
-    monkeypatch.setattr("throughtime.storage.write_whole", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_directory(place, {"a": b"2"})
-    assert {file.name: file.read_bytes() for file in place.iterdir()} == {"a": b"1"}
-    assert [entry.name for entry in tmp_path.iterdir()] == ["place"]

@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,32 +81,6 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         # A full disk shows while writing, where Python does not say which file it was.
         raise type(error)(error.errno, error.strerror, str(path)) from error
-    sync_directory(path.parent)
-
-
-def write_directory(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a directory of files that appears whole or not at all, in the place of one that may be there.
-
-    Parameters
-    ----------
-    path : Path
-    files : mapping of str to bytes
-        The content of each file by its name.
-
-    Raises
-    ------
-    OSError
-        It cannot be written; what stood there before is as it was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as place:
-        made = Path(place, "made")
-        made.mkdir()
-        for name, content in files.items():
-            write_whole(made / name, content)
-        if path.exists():
-            path.rename(Path(place, "before"))
-        made.rename(path)
     sync_directory(path.parent)
 
 

@@ -38,7 +38,7 @@ def test_rows_table_shows_why_a_cell_is_empty() -> None:
 
 def test_marks_line_counts_what_is_reached_missed_and_untold() -> None:
     rows = [{"name": "W3", "marks": [mark(True, 9.0), mark(False, 7.0), mark(None, None)]}]
-    line = report.marks_line(rows, {"cold": {"reached": True}})
+    line = report.marks_line(rows, None, {"cold": {"reached": True}})
     assert line.startswith("Marks: 2 of 4 reached")
     assert "not reached: W3 (8 torch)" in line
     assert "cannot be told: W3 (8 torch)" in line

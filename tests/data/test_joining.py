@@ -7,6 +7,8 @@ from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.vocabularies import Unit
 from throughtime.errors import TokenError
 
+BYTES = Tokenizer.train("a", "bpe", 259)
+
 
 @given(st.sampled_from(["char", "word", "bpe"]), st.data())
 def test_pieces_put_together_are_the_decoded_text(unit: Unit, data: st.DataObject) -> None:
@@ -54,10 +56,9 @@ def test_joined_words_are_cut_into_the_same_words_again(text: str) -> None:
 
 @given(st.binary() | st.text(max_size=3).map(str.encode))
 def test_bytes_come_as_characters_when_they_are_complete(content: bytes) -> None:
-    tokenizer = Tokenizer.train("a", "bpe", 259)
-    ids = [tokenizer.bytes_of.index(bytes([byte])) for byte in content]
-    assert tokenizer.decode(ids) == content.decode(errors="replace")
-    stream = TextStream(tokenizer)
+    ids = [BYTES.bytes_of.index(bytes([byte])) for byte in content]
+    assert BYTES.decode(ids) == content.decode(errors="replace")
+    stream = TextStream(BYTES)
     pieces = [stream.push(token_id) for token_id in ids]
     assert "".join(pieces) + stream.finish() == content.decode(errors="replace")
     for end in range(len(ids) + 1):
@@ -65,10 +66,9 @@ def test_bytes_come_as_characters_when_they_are_complete(content: bytes) -> None
 
 
 def test_a_sentence_s_edge_ends_an_unfinished_character() -> None:
-    tokenizer = Tokenizer.train("a", "bpe", 259)
-    half, a = (tokenizer.bytes_of.index(content) for content in (b"\xc3", b"a"))
-    assert tokenizer.decode([half, tokenizer.end_id, a]) == "\ufffd\na"
-    assert tokenizer.decode([half, tokenizer.unknown_id]) == "\ufffd\ufffd"
+    half, a = (BYTES.bytes_of.index(content) for content in (b"\xc3", b"a"))
+    assert BYTES.decode([half, BYTES.end_id, a]) == "\ufffd\na"
+    assert BYTES.decode([half, BYTES.unknown_id]) == "\ufffd\ufffd"
 
 
 @pytest.mark.parametrize("unit", ["char", "word", "bpe"])

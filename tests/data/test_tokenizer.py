@@ -439,6 +439,30 @@ def test_line_feed_among_words_is_a_word() -> None:
     assert tokenizer.decode(ids) == "a 's.\n\na"
 
 
+def test_vocabulary_from_elsewhere_is_composed() -> None:
+    tokenizer = Tokenizer.of(["a", "e\u0301"])
+    assert (tokenizer.unit, tokenizer.tokens) == ("char", ("a", "\u00e9"))
+    assert tokenizer.encode("ae\u0301").tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "special"),
+    [
+        (["a", "<pad>", "[MASK]", "<unk>", "b"], (1, 2, 3)),
+        (["the", "<pad>", "<end of line>", "UNK"], (1, 2, 3)),
+        (["u.s.", "<num>", "<unk>"], (2,)),  # cut at white space, where a text may have <num>
+        (["a", "b"], ()),
+    ],
+)
+def test_special_ids_are_of_what_no_text_gives(tokens: list[str], special: tuple[int, ...]) -> None:
+    assert Tokenizer.of(tokens).special_ids == special
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_special_ids_of_a_trained_vocabulary(unit: Unit) -> None:
+    assert Tokenizer.train("UNK [a] a<…>b <b> " * 9, unit).special_ids == (0, 1, 2)
+
+
 @pytest.mark.parametrize(
     ("tokens", "unit", "found"),
     [
@@ -446,7 +470,11 @@ def test_line_feed_among_words_is_a_word() -> None:
         (["a", ""], None, "token 1, '', is no text"),
         (["a", "bc"], "char", "unit is 'char' and 'bc' is among the tokens"),
         (["a", "b"], "bpe", "unit is 'bpe' and 2 tokens"),
-        ([], None, "unit is 'char' and 0 tokens"),
+        ([], None, "no token found"),
+        (["the 1234"], None, "token 0, 'the 1234', has white space within"),
+        (["a", "\r\n"], None, r"token 1, '\\r\\n', has white space within"),
+        (["a", "\ud800"], None, r"token 1, '\\ud800', has half a surrogate pair"),
+        (["\u00e9", "a", "e\u0301"], None, "token 2, 'e\u0301', is in NFC the same as token 0"),
     ],
 )
 def test_vocabulary_that_is_none_is_refused(tokens: list[str], unit: Unit | None, found: str) -> None:

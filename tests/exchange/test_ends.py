@@ -56,11 +56,24 @@ def test_where_names_do_not_tell_the_user_does():
         find_ends(both, H, H, readout="c")
 
 
-@pytest.mark.parametrize(("name", "embedding"), [("embedding", True), ("decoder", False)])
-def test_a_single_square_matrix_is_what_it_is_called(name, embedding):
-    weight = f"{name}.weight"
-    found = find_ends(tensors(**{f"{name}__weight": (H, H)}), H, H)
-    assert found == Ends(weight if embedding else None, weight, None)
+def test_a_single_square_matrix_is_both_where_it_is_called_an_embedding():
+    found = find_ends(tensors(embedding__weight=(H, H)), H, H)
+    assert found == Ends("embedding.weight", "embedding.weight", None)
+
+
+@pytest.mark.parametrize("name", ["decoder", "a", "embed_out"])
+def test_a_single_square_matrix_by_another_name_is_what_the_user_says(name):
+    weight, only = f"{name}.weight", tensors(**{f"{name}__weight": (H, H)})
+    with pytest.raises(
+        tt.WeightsError, match=r"or embedding and readout in one; expected .* --embedding NAME"
+    ):
+        find_ends(only, H, H)
+    assert find_ends(only, H, H, readout=name) == Ends(None, weight, None)
+    assert find_ends(only, H, H, embedding=name) == Ends(weight, weight, None)
+
+
+def test_a_table_for_both_may_be_named_as_the_readout():
+    assert find_ends(tensors(a__weight=(V, H)), H, H, readout="a") == Ends("a.weight", "a.weight", None)
 
 
 PARTS = {"emb__weight": (V, I), "fc__weight": (V, H), "fc__bias": (V,)}

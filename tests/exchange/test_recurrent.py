@@ -20,6 +20,22 @@ def test_rows_tell_the_cell(gates, cell):
     assert "bias_hh" not in found.names[1]
 
 
+def test_modules_that_a_number_tells_apart_are_layers_in_its_order():
+    found = find_recurrent(layer(place="rnn10.") | layer(place="rnn9.", I=5))
+    assert found.input_size == 5
+    assert found.notes == [
+        "rnn9.weight_ih, rnn10.weight_ih are taken for layers, each reading the one named before it."
+    ]
+    assert find_recurrent(layer(0) | layer(1)).notes == []
+
+
+def test_numbers_without_end_are_no_layers_and_may_be_names():
+    digits = "9" * 5000
+    with pytest.raises(tt.WeightsError, match="no weight_ih_l0 found"):
+        find_recurrent({f"rnn.weight_ih_l{digits}": np.zeros((12, 3))})
+    assert len(find_recurrent(layer(place=f"{digits}.") | layer(place="9.")).names) == 2
+
+
 REFUSED = {
     "none": ({}, "no weight_ih_l0 found; expected the weights of nn.RNN"),
     "bidirectional": (
@@ -41,6 +57,7 @@ REFUSED = {
     ),
     "another cell": (layer(gates=5), r"rnn.weight_hh_l0 has shape \(15, 3\); expected \(G\*H, H\)"),
     "another width": (layer(0) | layer(1, I=4), r"rnn.weight_ih_l1 has shape \(12, 4\); expected \(12, 3\)"),
+    "no input": (layer(I=0), r"rnn.weight_ih_l0 has shape \(12, 0\); expected \(12, I\) with I at least 1"),
     "another shape": ({**layer(0), "rnn.weight_hh_l0": np.zeros(12)}, r"has shape \(12,\); expected \(G"),
 }
 

@@ -31,6 +31,18 @@ def test_symbols_a_line_each(content, file):
     assert read_vocabulary(file)[0].tokens == tuple(content.split())
 
 
+def test_brackets_a_line_each_are_symbols(file):
+    for symbols in (["[", '"', "a"], ["{", "'", "a"], ["[UNK]", '"', "a"]):
+        file.write_text("\n".join(symbols))
+        assert read_vocabulary(file)[0].tokens == tuple(symbols)
+
+
+@pytest.mark.parametrize("content", ["a\nb\n", '["a", "b"]'])
+def test_a_byte_order_mark_is_no_symbol(content, file):
+    file.write_text(content, encoding="utf-8-sig")
+    assert read_vocabulary(file)[0].tokens == ("a", "b")
+
+
 def test_digits_alone_are_symbols_too(file):
     file.write_text("7\n")
     assert read_vocabulary(file)[0].tokens == ("7",)
@@ -68,6 +80,12 @@ def test_end_of_a_line_among_words_is_a_line_feed(symbols, unit, end, tokens, fi
         (b"a\n\nb\n", "has an empty line, 2; expected a symbol in each"),
         (b'{"a": 0, "b": 2}', "is JSON, but neither a list of symbols nor an object with their ids"),
         (b'{"a": 0, "b": 0}', "is JSON, but neither a list of symbols nor an object with their ids"),
+        (b'{"0": "a", "2": "b"}', "is JSON, but neither a list of symbols nor an object with their ids"),
+        (b'{"%s": "a"}' % (b"9" * 5000), "is JSON, but neither a list of symbols nor an object"),
+        (b'["a", "b"', r"begins as JSON, but is none \(Expecting ',' delimiter.*\); expected a vocabulary"),
+        (b'[\n  "a",\n  "b",\n]', r"begins as JSON, but is none"),
+        (b"['a', 'b']", r"begins as JSON, but is none"),
+        (b'["a",' * 200_000, r"begins as JSON, but is none \(maximum recursion"),
         (b'{"a": "b"}', "is JSON, but neither a list of symbols nor an object with their ids"),
         (b"{}", "is JSON, but neither a list of symbols nor an object with their ids"),
         (b'{"model": {"type": "BPE"}}', "is a tokenizer that cuts text in ways of its own; expected"),
@@ -79,6 +97,15 @@ def test_what_is_no_vocabulary_is_refused(content, message, file):
     with pytest.raises(tt.TextError, match=message) as caught:
         read_vocabulary(file)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["a\t0\nb\t1\n", "a 5\nb 4\n"])
+def test_symbols_with_counts_are_refused(content, file):
+    file.write_text(content)
+    with pytest.raises(
+        tt.ArgumentError, match=r"vocabulary: token 0, 'a.*', has white space within; expected"
+    ):
+        read_vocabulary(file)
 
 
 @pytest.mark.parametrize(("content", "shown"), [("[1, 2]", "1"), ('[["a", 1]]', r"\['a', 1\]")])

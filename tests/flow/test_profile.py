@@ -8,10 +8,9 @@ from tests.cells.samples import linear, rich
 from tests.conftest import require_torch
 
 import throughtime as tt
-from throughtime.machine.jit import COMPILING, equation
+from throughtime.machine.jit import equation
 
 T, B, I, H = 9, 3, 2, 11
-compiled = pytest.mark.skipif(not COMPILING, reason="slow in plain Python, and seen there at smaller shapes")
 
 
 def rich_in_torch(ax, ah, state):
@@ -77,7 +76,7 @@ def drawn(dtype=np.float64, seed=2):
 
 
 @pytest.mark.oracle
-@compiled
+@pytest.mark.compiled
 @pytest.mark.parametrize("masks", ["none", "resets", "lengths"])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["tanh", "relu", "sigmoid", "lstm", "gru", "rich"])
@@ -109,7 +108,7 @@ def test_profile_is_autograd_one_output_at_a_time(kind, num_layers, masks):
 
 
 @pytest.mark.oracle
-@compiled
+@pytest.mark.compiled
 def test_hook_on_the_output_and_the_summed_adjoint_are_other_curves():
     """What one would try first. The truth is the profile; neither comes near it beyond lag 0."""
     torch = require_torch()

@@ -103,3 +103,8 @@ def test_float32_formula_holds_as_plain_python_too(name, bound):
 def test_function_takes_plain_numbers(name):
     assert isinstance(getattr(functions, name)(0.5), float)
     assert functions.exp(1000.0) == INF
+
+
+def test_relu_lets_the_gradient_of_nan_through():
+    """A gradient of 0 there would hide it from whoever looks for the cause."""
+    assert mapped(functions.relu_slope, np.array([NAN], np.float32)) == 1

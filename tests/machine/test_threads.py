@@ -72,3 +72,39 @@ print(sum(os.waitpid(child, 0)[1] for child in children))
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert found.stdout.strip() == "0"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_child_forked_while_another_thread_is_in_a_block_holds_blas_by_itself():
+    code = """
+import os, threading, warnings
+from threadpoolctl import threadpool_info, threadpool_limits
+from throughtime.machine.threads import single_threaded_blas
+warnings.simplefilter("ignore")  # that threads are running
+def threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+with single_threaded_blas():
+    pass
+threadpool_limits(2, user_api="blas")
+within, done = threading.Event(), threading.Event()
+def other():
+    with single_threaded_blas():
+        within.set()
+        done.wait()
+thread = threading.Thread(target=other)
+thread.start()
+within.wait()
+child = os.fork()
+if not child:
+    before = threads()
+    with single_threaded_blas():
+        during = threads()
+    os._exit(0 if (before, during, threads()) == ({2}, {1}, {2}) else 1)
+done.set()
+thread.join()
+print(os.waitpid(child, 0)[1], threads())
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert found.stdout.strip() == "0 {2}"

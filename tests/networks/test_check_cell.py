@@ -58,7 +58,7 @@ def test_layers_are_checked_by_themselves(monkeypatch):
         tt.check_cell(leaky_with(backward))
 
 
-@pytest.mark.skipif(not COMPILING, reason="slow in plain Python")
+@pytest.mark.compiled
 def test_cell_that_float32_cannot_hold_is_found():
     """Equations that agree with each other, and lose most digits of float32."""
 

@@ -36,6 +36,7 @@ def place(fault):
 # ------------------------------------------------------------------ a sound step
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("truncation", [tt.Full(), tt.Chunk(4), tt.Chunk(2, 5), tt.Window(2)])
 @pytest.mark.parametrize("lengths", [None, LENGTHS])
@@ -291,6 +292,7 @@ def test_a_linear_cell_that_overflows_on_the_way_back_alone():
     assert np.isfinite(fault.loss)
 
 
+@pytest.mark.compiled
 def test_a_truncation_that_ends_before_the_overflow_leaves_a_sound_step():
     model, x = exploding(260, 1.5)
     targets = np.zeros_like(x)
@@ -425,6 +427,7 @@ def train(model, optimizer, inputs, targets, updates):
     return losses, history, None
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("cell", "nonlinearity"), [("rnn", "relu"), ("rnn", "tanh"), ("gru", "tanh"), ("lstm", "tanh")]
 )
@@ -450,6 +453,7 @@ def test_a_learning_rate_a_thousand_times_too_high(cell, nonlinearity):
         assert fault.moved.updates == updates
 
 
+@pytest.mark.compiled
 def test_a_language_models_learning_rate_a_thousand_times_too_high():
     """Its states are bounded and its loss is finite: nothing overflows, and yet it is told."""
     ids = np.random.default_rng(0).integers(0, 6, (13, 3))
@@ -469,6 +473,7 @@ def test_a_language_models_learning_rate_a_thousand_times_too_high():
         assert fault.cause == "learning rate", str(fault)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("radius_before", "updates", "cause"),
     [

@@ -12,6 +12,7 @@ T, B = 6, 3
 EVERY = [tt.Full(), tt.Window(0), tt.Window(2), tt.Chunk(4), tt.Chunk(2, 3), tt.Chunk(1, 4)]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("truncation", EVERY, ids=str)
 def test_language_models_pass(cell, truncation):
@@ -25,6 +26,7 @@ def test_language_models_pass(cell, truncation):
     assert max(errors.values()) < 1e-6
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("loss", "at"), list(itertools.product(["squared", "softmax", "logistic"], ["every", "last"]))
 )

@@ -242,6 +242,7 @@ def test_chunk_averaged_over_offsets_weighs_lag_l_by_what_is_left_of_it(k1, k2):
     np.testing.assert_allclose(offsets.mean(axis=0), expected[: offsets.shape[1]], atol=1e-12)
 
 
+@pytest.mark.compiled
 @every_cell
 @pytest.mark.parametrize(("k1", "k2"), [(3, 3), (2, 5), (3, 4)])
 def test_chunk_averaged_over_offsets_is_the_weighted_sum_of_all_lags(cell, k1, k2):

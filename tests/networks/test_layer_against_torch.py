@@ -5,7 +5,6 @@ import pytest
 from tests.conftest import require_torch
 
 import throughtime as tt
-from throughtime.machine.jit import COMPILING
 
 torch = require_torch()
 
@@ -13,7 +12,7 @@ from tests.networks import autograd  # noqa: E402 - it imports PyTorch
 
 T, B, I = 9, 4, 2
 H = 19  # whole vectors and a rest
-pytestmark = pytest.mark.skipif(not COMPILING, reason="slow in plain Python, and seen there by tests/sweeps")
+pytestmark = pytest.mark.compiled
 LENGTHS = np.array([9, 5, 1, 7])
 TRUNCATIONS = [
     tt.Full(),

@@ -217,6 +217,7 @@ def test_an_orthogonal_weight_of_a_linear_network_has_no_omega():
     assert tt.bptt(model, x, targets, omega=4.0).omega == pytest.approx(0.25, rel=1e-10)
 
 
+@pytest.mark.compiled
 def test_steps_down_omega_bring_the_ratio_to_one():
     model, (x, targets) = make_model(), make_data()
     seen = []

@@ -70,6 +70,7 @@ def test_gradient_is_no_farther_from_float64_than_autocasts():
     assert distance(found, exact()) <= distance(theirs, exact())
 
 
+@pytest.mark.compiled
 def test_elsewhere_products_are_in_float32_and_a_warning_says_so_once(monkeypatch):
     from throughtime.machine import precision
 

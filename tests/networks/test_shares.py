@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.machine.jit import COMPILING
 from throughtime.machine.workspace import Workspace
 from throughtime.networks.scored import Scored
 from throughtime.networks.shares import parts
@@ -35,7 +34,7 @@ def states(state):
     return state if isinstance(state, tuple) else (state,)
 
 
-@pytest.mark.skipif(not COMPILING, reason="slow in plain Python")
+@pytest.mark.compiled
 @every_truncation
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_gradients_do_not_depend_on_the_number_of_threads(cell, truncation):
@@ -103,6 +102,7 @@ def test_a_share_without_targets_and_one_without_any_row():
         tt.bptt(model, x, y, threads=2)
 
 
+@pytest.mark.compiled
 def test_the_same_number_of_threads_gives_the_same_bits():
     model = tt.LanguageModel(V, 33, "lstm", num_layers=2, dropout=0.3, seed=0)
     rng = np.random.default_rng(1)

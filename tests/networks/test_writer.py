@@ -95,6 +95,7 @@ def test_writer_in_float32_has_the_steps_states(cell):
     np.testing.assert_allclose(writer.states, states, atol=1e-6)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_writer_has_the_same_bits_whether_the_table_is_multiplied_whole_or_not(dtype):
     model = tt.LanguageModel(40, 70, "gru", embedding_size=37, dtype=dtype, seed=1)

@@ -3,6 +3,7 @@ import pytest
 import tests.onnx.session as ort
 
 import throughtime as tt
+from throughtime.onnx import verify as module
 from throughtime.onnx.graph import sequence_graph, step_graph
 from throughtime.onnx.verify import TOLERANCE, verify
 
@@ -42,3 +43,32 @@ def test_verify_refuses_what_is_no_number():
     step = nudged(step_graph(model), "readout", np.inf)
     with pytest.raises(tt.WorkFailed, match="the step graph's logits is inf of"):
         verify(model, sequence_graph(model), step)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_verify_refuses_a_model_that_overflows(dtype):
+    model = tt.LanguageModel(9, 6, "rnn", nonlinearity="relu", seed=0, dtype=dtype)
+    for array in model.params.values():
+        array *= 1e6
+    with pytest.raises(tt.DivergedError, match="the model's own logits is not finite in float32; expected"):
+        verify(model, sequence_graph(model), step_graph(model))
+
+
+def test_verify_excuses_an_array_by_its_own_error_alone(monkeypatch):
+    model = tt.LanguageModel(9, 6, "gru", seed=0)
+    wrong = nudged(step_graph(model), "readout.bias", 0.5)
+    monkeypatch.setattr(module, "_errors", spoiled(module._errors))
+    with pytest.raises(tt.WorkFailed, match="the step graph's logits is "):
+        verify(model, sequence_graph(model), wrong)
+
+
+def spoiled(errors):
+    """As if float32 and float64 differed much, in what is no output: the state."""
+
+    def found(one, other):
+        measured = errors(one, other)
+        if one[0].dtype != other[0].dtype:
+            measured[1] = 1.0
+        return measured
+
+    return found

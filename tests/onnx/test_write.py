@@ -49,9 +49,19 @@ def test_export_takes_the_place_of_an_earlier_one_alone(run, tmp_path):
     assert before.keys() == after.keys()
     assert before["step.onnx"] != after["step.onnx"]
     (place / "notes.txt").write_text("mine")
-    with pytest.raises(tt.RunError, match=r"already holds notes.txt; expected a new or empty directory"):
+    with pytest.raises(tt.RunError, match=r"already holds notes.txt, which no such export has written"):
         export(run, place)
     assert content(place) == {**after, "notes.txt": b"mine"}
+
+
+@pytest.mark.parametrize(
+    "theirs", [b"", b"notes", ort.onnx.ModelProto(producer_name="pytorch").SerializeToString()]
+)
+def test_export_spares_a_graph_that_is_not_its_own(theirs, run, tmp_path):
+    (tmp_path / "step.onnx").write_bytes(theirs)
+    with pytest.raises(tt.RunError, match=r"already holds step.onnx, which"):
+        export(run, tmp_path)
+    assert (tmp_path / "step.onnx").read_bytes() == theirs
 
 
 def test_export_that_fails_writes_nothing(run, tmp_path, monkeypatch):
@@ -67,8 +77,17 @@ def test_export_that_fails_writes_nothing(run, tmp_path, monkeypatch):
 def test_export_refuses_weights_that_are_not_finite(tmp_path):
     model = tt.SequenceModel(2, 4, 1, seed=0)
     model.params["readout.bias"][0] = np.nan
-    with pytest.raises(tt.DivergedError, match="weights are not finite; expected finite numbers"):
+    with pytest.raises(
+        tt.DivergedError, match=r"readout.bias is not finite in float32; expected finite weights"
+    ):
         export(model, tmp_path / "model")
+    large = tt.SequenceModel(2, 4, 1, dtype="float64", seed=0)
+    large.params["readout.bias"][0] = 1e40
+    with pytest.raises(
+        tt.DivergedError, match=r"readout.bias is not finite in float32; expected finite weights"
+    ):
+        export(large, tmp_path / "model")
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_export_refuses_what_is_no_model(tmp_path):

@@ -168,6 +168,7 @@ def test_what_does_not_fit_a_parameter_is_refused():
         SGD(0.1).step({"a": drawn(*whole.T.shape)}, {"a": gradient})
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(("embedding_size", "tied"), [(None, False), (8, False), (8, True)])
 def test_gradients_of_a_model_stand_for_the_same_arrays(embedding_size, tied, threads):
@@ -191,6 +192,7 @@ def test_arrays_are_made_where_that_is_cheaper():
     assert not any(isinstance(gradient, Structured) for gradient in grads.values())
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("T", "B", "V"), [(4, 3, 6), (3, 5, 17000)])
 def test_shares_of_a_batch_may_find_gradients_of_different_kinds(T, B, V):
     """A share with more tokens than the table has rows projects it whole; so may the rows that are scored differ."""

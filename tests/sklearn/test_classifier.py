@@ -185,6 +185,17 @@ def test_predict_refuses_tables_of_another_length_with_the_remedy():
         classifier.predict(X.reshape(20, 3, 2))
 
 
+def test_nested_lists_have_columns_where_scikit_learn_sees_some_and_are_held_to_no_length():
+    X = np.random.default_rng(0).normal(size=(20, 6))
+    classifier = SequenceClassifier(**SMALL).fit(X.tolist(), np.arange(20) % 2)
+    assert classifier.n_features_in_ == 6
+    with pytest.raises(tt.ShapeError, match="X has 5 features"):
+        classifier.predict(X[:, :5])
+    assert classifier.predict(X[:, :5].tolist()).shape == (20,)
+    one_by_one = SequenceClassifier(**SMALL).fit(X.reshape(20, 3, 2).tolist(), np.arange(20) % 2)
+    assert one_by_one.n_features_in_ == 2
+
+
 def test_predict_takes_another_length_where_fit_saw_sequences():
     X = np.random.default_rng(0).normal(size=(20, 6, 2))
     classifier = SequenceClassifier(**SMALL).fit(X, np.arange(20) % 2)
@@ -225,8 +236,16 @@ def test_names_of_columns_are_kept_and_forgotten():
         ({"max_iter": 0}, "max_iter=0 found"),
         ({"tol": -1}, "tol=-1 found; expected a number of at least 0"),
         ({"n_iter_no_change": 0}, "n_iter_no_change=0 found"),
-        ({"validation_fraction": 1}, "validation_fraction=1 found; expected a number from 0 to less than 1"),
-        ({"validation_fraction": 0.01, "early_stopping": True}, "test_size = 1|holds out 1 of 60"),
+        ({"validation_fraction": 1}, "validation_fraction=1 found; expected a number above 0 and below 1"),
+        ({"validation_fraction": 0}, "validation_fraction=0 found; expected a number above 0 and below 1"),
+        ({"validation_fraction": 0.01, "early_stopping": True}, "holds out 1 of 60 sequences"),
+        ({"validation_fraction": 0.99, "early_stopping": True}, "holds out 60 of 60 sequences"),
+        ({"shuffle": "no"}, "shuffle='no' found; expected True or False"),
+        ({"shuffle": 1}, "shuffle=1 found; expected True or False"),
+        ({"early_stopping": "x"}, "early_stopping='x' found; expected True or False"),
+        ({"warm_start": "x"}, "warm_start='x' found; expected True or False"),
+        ({"verbose": "x"}, "verbose='x' found; expected True or False"),
+        ({"verbose": -1}, "verbose=-1 found; expected True or False"),
         ({"threads": 0}, "threads=0 found"),
         ({"dtype": "float16"}, "dtype 'float16' found"),
         ({"init": "no"}, "no"),
@@ -247,11 +266,103 @@ def test_fit_refuses_a_parameter_in_one_line(setting, words):
         (np.linspace(0, 1, 60), "Unknown label type"),
         (np.full(60, np.nan), "label 0 is nan"),
         (None, "requires y to be passed"),
+        (["a", 1] * 30, "label 1 is of type int among objects; expected strings alone"),
+        (np.array(["a", 1] * 30, object), "label 1 is of type int among objects"),
+        (["a", np.nan] * 30, "label 1 is of type float among objects"),
+        ([None] * 60, "label 0 is of type NoneType among objects"),
+        (np.full(60, 1j), "y is complex"),
+        (np.zeros((60, 9), int), r"y has targets of shape \(9,\); expected one label .* with at='every'"),
+        (
+            np.zeros((60, 9, 1), int),
+            r"y has targets of shape \(9, 1\); expected one label .* with at='every'",
+        ),
+        ([np.zeros(len(x), int) for x in sums()[0]], "y is ragged: .* Use at='every'"),
     ],
 )
 def test_fit_refuses_targets(y, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words) as caught:
         SequenceClassifier(**SMALL).fit(sums()[0], y)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [["a", 1], ["a", np.nan], [1, 1]])
+def test_fit_at_every_step_refuses_numbers_among_strings(odd):
+    with pytest.raises(tt.DtypeError, match=r"label \d is of type (int|float) among objects"):
+        SequenceClassifier(at="every", **SMALL).fit([np.ones(2), np.ones(2)], [["a", "b"], odd])
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "words"),
+    [
+        (np.eye(1), [0], "holds out 1 of 1 sequences"),
+        (np.eye(30), [0] * 29 + [1], "the smallest has 1 of 30 sequences"),
+        (np.eye(30), np.arange(30) % 4, "4 classes, .* are to share 3 held out"),
+    ],
+)
+def test_early_stopping_refuses_too_few_sequences(X, y, words):
+    with pytest.raises(tt.ArgumentError, match=words) as caught:
+        SequenceClassifier(early_stopping=True, **SMALL).fit(X, y)
+    assert "\n" not in str(caught.value)
+
+
+# What spoils a fit, and where: in a parameter, in X, in y, in what is to be held out.
+SPOILT = {
+    "setting": lambda c: c.set_params(cell="foo").fit(np.ones((4, 5)), list("abca")),
+    "X": lambda c: c.fit(pd.DataFrame(np.full((4, 5), np.nan)), list("abca")),
+    "y": lambda c: c.fit(np.ones((4, 5)), list("abc")),
+    "labels": lambda c: c.fit(np.ones((4, 5)), [0.1, 0.2, 0.3, 0.4]),
+    "names": lambda c: c.fit(pd.DataFrame(np.ones((4, 2)), columns=["a", 1]), list("abca")),
+    "share": lambda c: c.set_params(early_stopping=True).fit(np.ones((4, 5)), list("abca")),
+}
+
+
+@pytest.mark.parametrize("way", SPOILT)
+def test_fit_that_fails_leaves_the_estimator_as_it_was(way):
+    X, y = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)), columns=list("uvw")), np.arange(20) % 2
+    fresh = SequenceClassifier(**SMALL)
+    with pytest.raises((ValueError, TypeError)):
+        SPOILT[way](fresh)
+    assert {name for name in vars(fresh) if name not in fresh.get_params()} == set()
+    with pytest.raises(NotFittedError):
+        fresh.predict(X)
+
+    learned = SequenceClassifier(**SMALL).fit(X, y)
+    before, predicted = dict(vars(learned)), learned.predict(X)
+    with pytest.raises((ValueError, TypeError)):
+        SPOILT[way](learned)
+    after = {name: value for name, value in vars(learned).items() if name not in learned.get_params()}
+    assert all(before[name] is value for name, value in after.items())
+    np.testing.assert_array_equal(learned.predict(X), predicted)
+
+
+def test_partial_fit_that_fails_leaves_the_estimator_as_it_was():
+    X, y = sums()
+    classifier, other = SequenceClassifier(**SMALL), SequenceClassifier(**SMALL)
+    with pytest.raises(tt.ArgumentError, match="is none of the 2 classes"):
+        classifier.partial_fit(X, y, classes=[5, 6])
+    classifier.partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(tt.ShapeError, match="y has 59 targets"):
+        classifier.partial_fit(X, y[1:])
+    assert classifier.n_iter_ == 1
+    other.partial_fit(X, y, classes=[0, 1])
+    np.testing.assert_array_equal(
+        classifier.partial_fit(X, y).predict_proba(X), other.partial_fit(X, y).predict_proba(X)
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        ([0, 1, np.nan], "class 2 is nan; expected a class"),
+        (["a", 1], "class 1 is of type int among objects"),
+        ([[0, 1], [1, 0]], r"classes has shape \(2, 2\); expected \(n_classes,\)"),
+        (2, r"classes has shape \(\); expected \(n_classes,\)"),
+    ],
+)
+def test_partial_fit_refuses_classes(classes, words):
+    X, y = sums()
+    with pytest.raises((ValueError, TypeError), match=words):
+        SequenceClassifier(**SMALL).partial_fit(X, y, classes=classes)
 
 
 def test_fit_at_every_step_refuses_targets_of_other_lengths():

@@ -1,11 +1,14 @@
 """SequenceRegressor: targets of all shapes, and what a network learns from padded batches."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import throughtime as tt
 from throughtime.cells import rnn_relu
 from throughtime.sklearn import SequenceRegressor
+from throughtime.sklearn.passes import Updates
+from throughtime.sklearn.sequences import read_sequences
 
 SMALL = {"hidden_size": 8, "max_iter": 3, "random_state": 0}
 
@@ -50,6 +53,24 @@ def test_score_at_every_step_is_over_all_steps():
 
 
 @pytest.mark.parametrize("at", ["last", "every"])
+def test_score_refuses_weights_of_another_number(at):
+    X = ragged()
+    y = [x[:, 0] for x in X] if at == "every" else [x.sum() for x in X]
+    regressor = SequenceRegressor(at=at, **SMALL).fit(X, y)
+    for weights in (np.ones(39), np.ones(sum(map(len, X))), 1.0):
+        with pytest.raises(tt.ShapeError, match=r"sample_weight has shape .*; expected \(40,\)"):
+            regressor.score(X, y, sample_weight=weights)
+
+
+def test_prediction_of_lists_is_a_list_whatever_their_lengths():
+    regressor = SequenceRegressor(at="every", **SMALL).fit([[1, 2], [3, 4]], [[1, 2], [3, 4]])
+    for X in ([[1, 2], [3, 4]], [[1, 2, 3], [4, 5, 6]], [[1, 2], [3]]):
+        predicted = regressor.predict(X)
+        assert isinstance(predicted, list)
+        assert [len(one) for one in predicted] == [len(x) for x in X]
+
+
+@pytest.mark.parametrize("at", ["last", "every"])
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
 def test_prediction_of_a_sequence_does_not_depend_on_its_company(cell, at):
     X = ragged()
@@ -63,13 +84,33 @@ def test_prediction_of_a_sequence_does_not_depend_on_its_company(cell, at):
         np.testing.assert_allclose(backwards[39 - i], together[i], rtol=1e-5, atol=1e-6)
 
 
-def test_prediction_in_several_batches_is_that_in_one(monkeypatch):
+@pytest.mark.parametrize("at", ["last", "every"])
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_prediction_in_parts_is_that_in_one(cell, at, monkeypatch):
     X = ragged()
-    regressor = SequenceRegressor(at="every", **SMALL).fit(X, [x[:, 0] for x in X])
+    y = [x[:, 0] for x in X] if at == "every" else [x.sum() for x in X]
+    regressor = SequenceRegressor(at=at, cell=cell, num_layers=2, **SMALL).fit(X, y)
     whole = regressor.predict(X)
     monkeypatch.setattr("throughtime.sklearn.passes._AT_ONCE", 20)
+    monkeypatch.setattr("throughtime.sklearn.passes._SIDE_BY_SIDE", 7)
     for one, other in zip(regressor.predict(X), whole, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_prediction_pads_little_and_looks_at_few_steps_at_once(monkeypatch):
+    X = [np.ones(3)] * 50 + [np.ones(1000)]
+    regressor = SequenceRegressor(**SMALL).fit(X[:2], [0, 1])
+    monkeypatch.setattr("throughtime.sklearn.passes._AT_ONCE", 200)
+    forward, sizes = regressor.model_.forward, []
+
+    def counted(x, *args, **kwargs):
+        sizes.append(x.shape[0] * x.shape[1])
+        return forward(x, *args, **kwargs)
+
+    monkeypatch.setattr(regressor.model_, "forward", counted)
+    regressor.predict(X)
+    assert max(sizes) <= 200
+    assert sum(sizes) < 1.1 * sum(map(len, X))
 
 
 @pytest.mark.parametrize("at", ["last", "every"])
@@ -136,6 +177,39 @@ def test_optimizer_given_as_an_object_is_copied():
     np.testing.assert_array_equal(named.predict(X), first)
 
 
+@pytest.mark.parametrize(
+    ("setting", "by_hand"),
+    [
+        ({"learning_rate_init": 1e-30}, lambda regressor: setattr(regressor._optimizer, "lr", 1e-30)),
+        ({"clip_norm": 1e-3}, lambda regressor: setattr(regressor, "_clip", tt.ClipNorm(1e-3))),
+        ({"optimizer": tt.Adam(0.5)}, lambda regressor: setattr(regressor._optimizer, "lr", 0.5)),
+    ],
+)
+def test_partial_fit_goes_by_what_was_set_since_and_keeps_what_was_learned(setting, by_hand):
+    X = ragged()
+    y = np.array([x.sum() for x in X])
+    changed, same = (SequenceRegressor(**SMALL).partial_fit(X, y) for _ in range(2))
+    changed.set_params(**setting)
+    by_hand(same)
+    updates = Updates(same.model_, same._optimizer, same._clip, tt.Full(), 1)
+    updates.epoch(read_sequences(X, same.model_.dtype), y[:, None].astype(np.float32), 32, same._random)
+    changed.partial_fit(X, y)
+    for name, array in same.model_.params.items():
+        np.testing.assert_array_equal(changed.model_.params[name], array, err_msg=name)
+
+
+def test_partial_fit_begins_another_optimizer_anew():
+    X = ragged()
+    y = np.array([x.sum() for x in X])
+    regressor = SequenceRegressor(clip_norm="auto", **SMALL).partial_fit(X, y)
+    average = regressor._clip.average
+    regressor.set_params(optimizer="rmsprop", clip_norm="auto:3").partial_fit(X, y)
+    assert "step" not in regressor._optimizer.state
+    assert regressor._clip.multiple == 3
+    assert regressor._clip.average != average
+    assert regressor._clip.state["updates"] == 4
+
+
 def test_threads_change_no_more_than_rounding():
     X = ragged()
     y = [x.sum() for x in X]
@@ -167,13 +241,18 @@ def test_learning_that_diverges_ends_in_one_line_and_the_weights_before():
         ([np.nan] * 40, "target 0 is nan; expected finite numbers within the range of float32"),
         ([0.0] * 39 + [1e300], "target 39 is inf"),
         (np.zeros((40, 2, 2)), r"y has targets of shape \(2, 2\)"),
+        (np.zeros((40, 2, 1)), r"shape \(2, 1\); expected a number, .* with at='every'"),
+        ([np.zeros(len(x)) for x in ragged()], "y is ragged: .* Use at='every'"),
+        (pd.Series([np.zeros(len(x)) for x in ragged()]), "y is ragged: .* Use at='every'"),
+        (np.full(40, 1j), "y is complex; expected real targets"),
         (["a"] * 40, "could not convert"),
         (None, "requires y to be passed"),
     ],
 )
 def test_fit_refuses_targets(y, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=words) as caught:
         SequenceRegressor(**SMALL).fit(ragged(), y)
+    assert "\n" not in str(caught.value)
 
 
 def test_gradient_flow_is_that_of_the_model_in_the_estimators_layout():

@@ -1,5 +1,8 @@
 """Layers swapped inside a model, where they are."""
 
+import subprocess
+import sys
+
 import pytest
 from tests.conftest import require_torch
 
@@ -10,7 +13,7 @@ torch = require_torch()
 from torch import nn  # noqa: E402
 
 import throughtime.torch as tt_torch  # noqa: E402
-from throughtime.torch import accelerate  # noqa: E402
+from throughtime.torch import accelerate, restore  # noqa: E402
 
 
 class Tagger(nn.Module):
@@ -78,9 +81,11 @@ def test_accelerate_leaves_what_it_cannot_compute_and_says_why():
             "short": nn.GRU(3, 4, dtype=torch.bfloat16),
             "away": nn.RNN(3, 4, device="meta"),
             "own": Masked(3, 4),
+            "replaced": nn.GRU(3, 4),
             "head": nn.Linear(3, 3),
         }
     )
+    model["replaced"].forward = lambda x: (x, x)
     kinds = [type(layer) for layer in model.values()]
     done = accelerate(model)
     assert [type(layer) for layer in model.values()] == kinds
@@ -90,6 +95,7 @@ def test_accelerate_leaves_what_it_cannot_compute_and_says_why():
         "short": "its type is torch.bfloat16",
         "away": "a tensor lies on meta",
         "own": "Masked is a class of its own, which may compute otherwise",
+        "replaced": "its forward has been replaced",
     }
     assert "'projected' left alone: proj_size is set" in str(done)
 
@@ -101,3 +107,31 @@ def test_accelerate_of_a_model_without_layers_says_so():
 def test_accelerate_refuses_what_is_no_model():
     with pytest.raises(tt.ArgumentError, match=r"a list found; expected a torch\.nn\.Module"):
         accelerate([nn.GRU(3, 4)])
+
+
+def test_restore_gives_layers_back():
+    model = Tagger()
+    accelerate(model)
+    assert restore(model) == ["encoder", "blocks.0", "blocks.1"]
+    assert [type(layer) for layer in (model.encoder, *model.blocks)] == [nn.GRU, nn.LSTM, nn.RNN]
+    assert restore(model) == []
+
+
+def test_layers_are_swept_though_their_class_is_wrapped_by_a_tool():
+    """A decorator that keeps what it wraps, as profilers and checkers of types put around a forward."""
+    code = """
+import functools, torch
+own = torch.nn.GRU.forward
+@functools.wraps(own)
+def watched(*given, **named):
+    return own(*given, **named)
+torch.nn.GRU.forward = watched
+from throughtime.torch import GRU
+from throughtime.torch.layers import sweep
+made, forward = [], sweep.forward
+sweep.forward = lambda *given, **named: (made.append(1), forward(*given, **named))[1]
+GRU(3, 4)(torch.randn(30, 2, 3))
+print(len(made))
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "1"

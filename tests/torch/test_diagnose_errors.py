@@ -236,6 +236,16 @@ def test_origins_without_a_loss_are_refused():
     assert "a place among the origins" in said
 
 
+@pytest.mark.parametrize("step", [None, "advance"])
+def test_gradient_that_is_not_a_number_is_looked_for_as_pytorch_s_users_do(step):
+    model = looped(lambda self, x, h, _: self.advance(x, h))
+    flow = tt_torch.diagnose(model, X * float("nan"), total, step)
+    with pytest.raises(tt.DivergedError) as caught:
+        flow.curve()
+    assert "torch.autograd.detect_anomaly()" in str(caught.value)
+    assert "throughtime" not in str(caught.value)
+
+
 # ------------------------------------------------------------------ remedies
 
 

@@ -174,6 +174,20 @@ class Scaled(nn.Module):
         return h
 
 
+def test_step_may_write_into_its_arguments():
+    class InPlace(Scaled):
+        def step(self, x, h):
+            return h.mul_(self.a).add_(x)
+
+    x = torch.ones(7, 2, 3, dtype=torch.float64)
+    found, expected = (
+        tt_torch.diagnose(kind(0.5, torch.float64), x, lambda h: h.square().sum(), "step")
+        for kind in (InPlace, Scaled)
+    )
+    assert (found.norms["h"] == expected.norms["h"]).all()
+    assert (x == 1).all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("a", [1e-3, 1e3])
 def test_step_is_right_from_1e_minus_300_to_1e300(a, dtype):
@@ -235,6 +249,20 @@ def test_step_whose_gradients_cannot_be_taken_many_at_a_time_is_measured_one_by_
     x = torch.zeros(7, 2, 3, dtype=torch.float64)
     flow = tt_torch.diagnose(Doubling(0.25, torch.float64), x, lambda h: h.sum(), "step")
     np.testing.assert_allclose(flow.norms["h"][0], math.sqrt(3) * 0.5**flow.lags, rtol=1e-13)
+
+
+def test_step_that_fails_for_another_reason_than_many_at_a_time_says_so(monkeypatch):
+    """As where there is not the memory for many: one by one would hide it, and take ever so long."""
+    grad = torch.autograd.grad
+
+    def short_of_memory(made, of, given=None, **how):
+        if how.get("is_grads_batched") and len(given[0]) > 3:
+            raise RuntimeError("can't allocate memory")
+        return grad(made, of, given, **how)
+
+    monkeypatch.setattr(torch.autograd, "grad", short_of_memory)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        tt_torch.diagnose(WrittenOut(make_layer("tanh")), draw(T, B, I), lambda y: y, "step")
 
 
 def test_step_that_does_nothing_with_its_state_has_no_gradient_beyond_lag_0():

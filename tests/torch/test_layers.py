@@ -3,7 +3,10 @@
 import copy
 import itertools
 import pickle
+import weakref
+from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from tests.conftest import require_torch
 
@@ -12,27 +15,20 @@ torch = require_torch()
 from tests.torch.pairs import KINDS, learn, make_pair, states_of, worst  # noqa: E402
 from torch import nn  # noqa: E402
 
-from throughtime.torch.layers import passes  # noqa: E402
+from throughtime.torch.layers import passes, sweep  # noqa: E402
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
 
-@pytest.fixture
-def counted(monkeypatch):
-    """How many forward passes the sweeps made."""
-    made = []
-    init = passes.Pass.__init__
-    monkeypatch.setattr(
-        passes.Pass, "__init__", lambda *given, **named: (made.append(1), init(*given, **named))[1]
-    )
-    return made
+by_sweeps = pytest.mark.usefixtures("by_sweeps")
 
 
+@by_sweeps
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_layer_gives_what_pytorchs_gives(kind, num_layers, bidirectional, dtype, counted):
+def test_layer_gives_what_pytorchs_gives(kind, num_layers, bidirectional, dtype, sweeps):
     arguments = {"bidirectional": bidirectional, "dtype": dtype}
     cases = itertools.product([False, True], [None, torch.tensor([3, 7, 1, 4])], [False, True], [False, True])
     for batch_first, lengths, with_state, bias in cases:
@@ -41,9 +37,10 @@ def test_layer_gives_what_pytorchs_gives(kind, num_layers, bidirectional, dtype,
         state = states_of(theirs, 4, dtype) if with_state else None
         found, expected = learn(ours, x, state, lengths), learn(theirs, x, state, lengths)
         assert worst(found, expected) < TOLERANCE[dtype], (batch_first, lengths, with_state, bias)
-    assert len(counted) == 16
+    assert len(sweeps) == 16
 
 
+@by_sweeps
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("p", [0.4, 1.0])
 @pytest.mark.parametrize("lengths", [None, torch.tensor([3, 7, 1, 4])], ids=["padded", "packed"])
@@ -57,6 +54,7 @@ def test_dropout_draws_as_pytorch_does(kind, p, lengths):
     assert worst(learn(ours.eval(), x), learn(theirs.eval(), x)) < 1e-12
 
 
+@by_sweeps
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_unbatched_input_has_no_axis_for_the_batch(kind, batch_first):
@@ -67,6 +65,7 @@ def test_unbatched_input_has_no_axis_for_the_batch(kind, batch_first):
     assert worst(learn(ours, x, state), learn(theirs, x, state)) < 1e-12
 
 
+@by_sweeps
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("lengths", [None, torch.tensor([3, 7, 1, 4, 5])], ids=["padded", "packed"])
 def test_batch_is_divided_among_as_many_threads_as_pytorch_may_use(kind, lengths, monkeypatch):
@@ -89,6 +88,7 @@ def test_batch_is_divided_among_as_many_threads_as_pytorch_may_use(kind, lengths
     assert counts[2:] == [1, 1]
 
 
+@by_sweeps
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_gradcheck(kind, bidirectional):
@@ -107,6 +107,7 @@ def test_gradcheck(kind, bidirectional):
     assert torch.autograd.gradcheck(of_all, (x, *parts, *ours.parameters()))
 
 
+@by_sweeps
 def test_layer_used_twice_in_one_graph_adds_its_gradients_up():
     theirs, ours = make_pair("gru", 3, 3, 2)
     x = torch.randn(5, 2, 3, dtype=torch.float64)
@@ -119,6 +120,7 @@ def test_layer_used_twice_in_one_graph_adds_its_gradients_up():
     assert worst(grads[1], grads[0]) < 1e-12
 
 
+@by_sweeps
 @pytest.mark.parametrize("kind", KINDS)
 def test_graph_that_is_retained_can_be_gone_back_over_again(kind):
     _, ours = make_pair(kind, 3, 4, 2)
@@ -132,6 +134,7 @@ def test_graph_that_is_retained_can_be_gone_back_over_again(kind):
         loss.backward()
 
 
+@by_sweeps
 @pytest.mark.parametrize("kind", KINDS)
 def test_output_may_be_changed_in_place(kind):
     theirs, ours = make_pair(kind, 3, 4, 2)
@@ -145,6 +148,7 @@ def test_output_may_be_changed_in_place(kind):
     assert worst(grads[1], grads[0]) < 1e-12
 
 
+@by_sweeps
 @pytest.mark.parametrize("what", ["input", "weight"])
 def test_what_was_changed_in_place_since_is_refused_on_the_way_back(what):
     _, ours = make_pair("gru", 3, 4)
@@ -156,6 +160,7 @@ def test_what_was_changed_in_place_since_is_refused_on_the_way_back(what):
         y.sum().backward()
 
 
+@by_sweeps
 def test_only_what_needs_a_gradient_gets_one():
     _, ours = make_pair("lstm", 3, 4, 2)
     for name, weight in ours.named_parameters():
@@ -167,6 +172,7 @@ def test_only_what_needs_a_gradient_gets_one():
     }
 
 
+@by_sweeps
 @pytest.mark.parametrize("kind", KINDS)
 def test_state_alone_may_carry_the_loss(kind):
     theirs, ours = make_pair(kind, 3, 4, 2)
@@ -179,6 +185,7 @@ def test_state_alone_may_carry_the_loss(kind):
     assert worst(grads[1], grads[0]) < 1e-12
 
 
+@by_sweeps
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_grad_keeps_nothing_and_gives_the_same_bits(kind):
     _, ours = make_pair(kind, 3, 4, 2, bidirectional=True)
@@ -194,6 +201,7 @@ def test_no_grad_keeps_nothing_and_gives_the_same_bits(kind):
     assert torch.equal(with_graph, inferring)
 
 
+@by_sweeps
 @pytest.mark.parametrize("stride", ["transposed", "every second", "broadcast"])
 def test_memory_may_lie_in_any_order(stride):
     theirs, ours = make_pair("lstm", 3, 4)
@@ -209,24 +217,29 @@ def test_memory_may_lie_in_any_order(stride):
     assert worst([ours(x)[0].detach()], [theirs(x)[0].detach()]) < 1e-12
 
 
-def test_input_is_read_where_it_lies():
+@by_sweeps
+def test_input_and_weights_are_read_where_they_lie(monkeypatch):
     _, ours = make_pair("gru", 3, 4)
     x = torch.randn(5, 2, 3, dtype=torch.float64)
-    call = passes.Call.of(
-        "gru",
-        (x, torch.zeros(1, 2, 4, dtype=torch.float64), ours._flat_weights, True, 1, 0.0, True, False, False),
-    )
-    passed = passes.Pass(call, passes_cell(), keep=True)
-    assert passed._traces[0].layers[0].source.x.ctypes.data == x.data_ptr()
-    assert passed._params["weight_hh_l0"].ctypes.data == ours.weight_hh_l0.data_ptr()
+    read = []
+    stack_of = passes._stack
+
+    def watched(*given):
+        stack = stack_of(*given)
+
+        class Watched:
+            def forward(self, params, source, *rest):
+                read.append((source.x.ctypes.data, params["weight_hh_l0"].ctypes.data))
+                return stack.forward(params, source, *rest)
+
+        return Watched()
+
+    monkeypatch.setattr(passes, "_stack", watched)
+    ours(x)
+    assert read == [(x.data_ptr(), ours.weight_hh_l0.data_ptr())]
 
 
-def passes_cell():
-    from throughtime.cells.gru import gru
-
-    return gru
-
-
+@by_sweeps
 @pytest.mark.parametrize("kind", KINDS)
 def test_layer_is_pytorchs_in_all_but_its_computation(kind):
     theirs, ours = make_pair(kind, 3, 4, 2, bidirectional=True, dropout=0.1)
@@ -252,6 +265,7 @@ def test_what_is_wrong_is_refused_in_pytorchs_words(kind):
         (torch.randn(5, 2, 3, dtype=torch.float64), states_of(theirs, 7)),
         (torch.randn(0, 2, 3, dtype=torch.float64),),
         (nn.utils.rnn.pack_sequence([torch.randn(4, 9, dtype=torch.float64)]),),
+        (nn.utils.rnn.PackedSequence(torch.randn(5, 3, dtype=torch.float64), torch.tensor([1, 3, 1])),),
     ]
     for arguments in wrong:
         with pytest.raises(Exception) as expected:  # noqa: PT011
@@ -275,14 +289,98 @@ def test_weight_of_another_shape_is_not_reached_into():
         ours(torch.randn(5, 2, 3, dtype=torch.float64))
 
 
-def test_checkpointed_layer_has_the_same_gradient():
-    _, ours = make_pair("gru", 3, 4, 2, dropout=0.5)
+@by_sweeps
+def test_checkpointed_layer_has_the_same_gradient_and_keeps_nothing_meanwhile():
+    _, ours = make_pair("lstm", 3, 4, 2, dropout=0.5)
     x = torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True)
-    grads = []
+    grads, kept = [], []
     for run in (ours, lambda x: torch.utils.checkpoint.checkpoint(ours, x, use_reentrant=False)):
         torch.manual_seed(4)
         ours.zero_grad()
-        y, _ = run(x)
+        with kept_arrays() as arrays:
+            y, _ = run(x)
+        kept.append(sum(array() is not None for array in arrays))
         y.square().sum().backward()
         grads.append([weight.grad for weight in ours.parameters()])
     assert worst(grads[1], grads[0]) < 1e-15
+    assert kept[0] > 4
+    assert kept[1] == 0
+
+
+@contextmanager
+def kept_arrays():
+    """Weak references to the arrays that the forward passes within leave for the way back."""
+    arrays, forward = [], sweep.forward
+
+    def watched(*given, **named):
+        passed = forward(*given, **named)
+        arrays.extend(weakref.ref(_owner(array)) for array in passed.kept)
+        return passed
+
+    sweep.forward = watched
+    try:
+        yield arrays
+    finally:
+        sweep.forward = forward
+
+
+def _owner(array):
+    return _owner(array.base) if isinstance(array.base, np.ndarray) else array
+
+
+@by_sweeps
+def test_nothing_is_kept_once_the_way_back_is_done():
+    _, ours = make_pair("gru", 3, 4, 2, bidirectional=True)
+    x = torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True) * 1
+    read = weakref.ref(x)
+    with kept_arrays() as arrays:
+        loss = ours(x)[0].sum()
+    del x
+    assert read() is not None
+    loss.backward()
+    assert read() is None
+    assert not any(array() is not None for array in arrays)
+
+
+@by_sweeps
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_hooks_on_what_is_saved_have_the_last_word(kind, bidirectional):
+    """What was copied when it was saved is what is gone back over, whatever became of the original since."""
+    theirs, ours = make_pair(kind, 3, 4, 2, bidirectional=bidirectional)
+    grads = []
+    for layer in (theirs, ours):
+        x = torch.linspace(-1, 1, 30, dtype=torch.float64).reshape(5, 2, 3)
+        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor.clone(), lambda tensor: tensor):
+            y, _ = layer(x)
+        with torch.no_grad():
+            x.zero_()
+            for weight in layer.parameters():
+                weight.add_(1)
+        y.square().sum().backward()
+        grads.append([weight.grad for weight in layer.parameters()])
+    assert worst(grads[1], grads[0]) < 1e-12
+
+
+@by_sweeps
+def test_gradient_may_come_as_a_negative_view():
+    theirs, ours = make_pair("gru", 3, 4)
+    x, dy = torch.randn(5, 2, 3, dtype=torch.float64), torch.randn(5, 2, 4, dtype=torch.float64)
+    grads = []
+    for layer in (theirs, ours):
+        layer(x)[0].backward(torch._neg_view(dy))
+        grads.append([weight.grad for weight in layer.parameters()])
+    assert worst(grads[1], grads[0]) < 1e-12
+
+
+@by_sweeps
+def test_default_device_is_not_asked():
+    theirs, ours = make_pair("gru", 3, 4, 2, dropout=0.5)
+    x = torch.randn(5, 2, 3, dtype=torch.float64)
+    state = torch.zeros(2, 2, 4, dtype=torch.float64)
+    torch.manual_seed(1)
+    expected, _ = theirs(x, state)
+    torch.manual_seed(1)
+    with torch.device("meta"):
+        found, _ = ours(x, state)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)

@@ -10,12 +10,14 @@ from torch import nn  # noqa: E402
 from torch.autograd import forward_ad  # noqa: E402
 
 import throughtime.torch as tt_torch  # noqa: E402
-from throughtime.torch.layers import own_code, passes  # noqa: E402
+from throughtime.torch.layers import own_code, sweep  # noqa: E402
+
+PAYS = own_code._pays
 
 
 @pytest.fixture
 def no_sweep(monkeypatch):
-    monkeypatch.setattr(passes.Pass, "__init__", lambda *given, **named: pytest.fail("a sweep was made"))
+    monkeypatch.setattr(sweep, "forward", lambda *given, **named: pytest.fail("a sweep was made"))
 
 
 def test_projection_is_pytorchs_and_said_once(said, no_sweep):
@@ -35,6 +37,14 @@ def test_other_types_are_pytorchs(dtype, said, no_sweep):
         assert torch.equal(ours(x)[0], theirs(x)[0])
     (line,) = said()
     assert f"its type is {dtype}" in line
+
+
+def test_warning_points_at_the_line_of_the_caller():
+    own_code.say.cache_clear()
+    layer = tt_torch.GRU(3, 6, dtype=torch.bfloat16)
+    with pytest.warns(UserWarning, match="leaves a call") as caught:
+        nn.Sequential(layer)(torch.randn(9, 2, 3, dtype=torch.bfloat16))
+    assert caught[0].filename == __file__
 
 
 def test_autocast_is_pytorchs(said, no_sweep):
@@ -122,14 +132,44 @@ def test_many_gradients_at_once_are_pytorchs(said):
     assert worst(*found) < 1e-12
 
 
-def test_few_steps_are_pytorchs_and_nothing_is_said(monkeypatch, said):
-    monkeypatch.undo()
-    monkeypatch.setattr(passes.Pass, "__init__", lambda *given, **named: pytest.fail("a sweep was made"))
-    for kind, fewest in own_code.FEWEST_STEPS.items():
+def test_few_steps_are_pytorchs_and_nothing_is_said(monkeypatch, said, sweeps):
+    monkeypatch.setattr(own_code, "_pays", PAYS)
+    for kind, (kept, not_kept) in own_code.FEWEST_STEPS.items():
         theirs, ours = make_pair(kind, 3, 4)
-        x = torch.randn(fewest - 1, 2, 3, dtype=torch.float64)
-        assert torch.equal(ours(x)[0], theirs(x)[0])
+        for steps, swept, grad in [
+            (kept, True, True),
+            (kept - 1, False, True),
+            (not_kept, True, False),
+            (not_kept - 1, False, False),
+        ]:
+            sweeps.clear()
+            x = torch.randn(steps, 2, 3, dtype=torch.float64)
+            with torch.set_grad_enabled(grad):
+                y, _ = ours(x)
+            assert bool(sweeps) == swept, (kind, steps, grad)
+            assert swept or torch.equal(y, theirs(x)[0])
     assert said() == []
+
+
+def test_lstm_that_is_narrow_or_has_no_way_back_is_pytorchs(monkeypatch, sweeps):
+    monkeypatch.setattr(own_code, "_pays", PAYS)
+    _, lstm = make_pair("lstm", 3, 32, dtype=torch.float32)
+    with torch.no_grad():
+        lstm(torch.randn(50, 16, 3))
+    lstm(torch.randn(50, 15, 3))
+    assert not sweeps
+    lstm(torch.randn(50, 16, 3))
+    assert sweeps
+
+
+def test_packed_batch_that_is_mostly_padding_is_pytorchs(monkeypatch, sweeps):
+    monkeypatch.setattr(own_code, "_pays", PAYS)
+    _, gru = make_pair("gru", 3, 4)
+    for short, swept in ((3, False), (30, True)):
+        sweeps.clear()
+        sequences = [torch.randn(length, 3, dtype=torch.float64) for length in (100, *[short] * 7)]
+        gru(nn.utils.rnn.pack_sequence(sequences))
+        assert bool(sweeps) == swept
 
 
 def test_tracing_is_pytorchs():
@@ -142,7 +182,7 @@ def test_tracing_is_pytorchs():
 
 
 @pytest.mark.parametrize("kind", ["rnn_tanh", "gru", "lstm"])
-def test_compiled_model_has_the_same_gradients(kind):
+def test_compiled_model_has_the_same_gradients(kind, sweeps):
     torch._dynamo.reset()
     grads = []
     theirs, ours = make_pair(kind, 3, 4)
@@ -155,4 +195,18 @@ def test_compiled_model_has_the_same_gradients(kind):
         run(x).square().sum().backward()
         grads.append([weight.grad for weight in (*layer.parameters(), *head.parameters())])
     assert worst(grads[1], grads[0]) < 1e-12
+    assert sweeps
+    torch._dynamo.reset()
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch's, of itself
+def test_compiled_autograd_leaves_the_way_back_out():
+    torch._dynamo.reset()
+    theirs, ours = make_pair("gru", 3, 4)
+    x = torch.randn(9, 2, 3, dtype=torch.float64)
+    for layer in (theirs, ours):
+        with torch._dynamo.compiled_autograd._enable(torch.compile(backend="eager")):
+            layer(x)[0].square().sum().backward()
+    grads = [[weight.grad for weight in layer.parameters()] for layer in (ours, theirs)]
+    assert worst(*grads) < 1e-12
     torch._dynamo.reset()

@@ -58,9 +58,11 @@ def train(kind, dtype, swapped):
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-3)], ids=str)
-def test_training_loop_has_the_same_losses_with_the_layer_swapped(kind, dtype, tolerance):
+def test_training_loop_has_the_same_losses_with_the_layer_swapped(kind, dtype, tolerance, sweeps):
     losses, norms = train(kind, dtype, swapped=False)
+    assert not sweeps
     found, found_norms = train(kind, dtype, swapped=True)
+    assert len(sweeps) == len(losses)
     assert losses[-10:].mean() < 0.7 * losses[:10].mean()
     assert (norms > 0.05).any()  # clipping has acted
     torch.testing.assert_close(found, losses, rtol=tolerance, atol=0)
@@ -78,14 +80,21 @@ class Encoded(Dataset):
     def __len__(self):
         return 8
     def __getitem__(self, n):
+        torch.set_num_threads(2)  # a loader gives its workers one
         y, _ = self.layer(torch.full((30, 4, 3), n / 10))
         y.sum().backward()
+        assert counts == {2}
         return y.detach()
 
 torch.manual_seed(0)
 torch.set_num_threads(2)
 from throughtime.torch.layers import passes
 passes._WORTH_A_THREAD = 1e-9
+counts, side_by_side = set(), passes.side_by_side
+def counted(work, count):
+    counts.add(count)
+    return side_by_side(work, count)
+passes.side_by_side = counted
 layer = tt_torch.GRU(3, 8)
 here = torch.stack([Encoded(layer)[n] for n in range(8)])
 loader = DataLoader(Encoded(layer), 2, num_workers=2, multiprocessing_context="fork")

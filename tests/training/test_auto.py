@@ -5,13 +5,13 @@ import math
 
 import numpy as np
 import pytest
+from tests.cells.samples import linear
 from tests.training.conftest import TEXT
 from tests.training.test_resume import bits, without_pace
 
 import throughtime as tt
 from throughtime.flow.adaptive import RunningCurve, choose
 from throughtime.flow.curve import Curve
-from throughtime.machine.jit import equation
 from throughtime.training.adapting import Adapting
 from throughtime.training.events import IncidentMet, Noticed, Probed, Step
 from throughtime.training.incidents import incidents, load_incident, replay_incident
@@ -19,23 +19,9 @@ from throughtime.training.incidents import incidents, load_incident, replay_inci
 TOKENIZER = tt.Tokenizer.train(TEXT)
 
 
-@equation
-def _forward(a, state):
-    return (a[0],), (a[0],)
-
-
-@equation
-def _backward(dstate, kept, state_prev, state):
-    return (dstate[0],), (dstate[0] * 0,)
-
-
-# dh_t / dh_{t-l} is the l-th power of the recurrent weights, whatever the text.
-LINEAR = tt.Cell("linear_of_auto_tests", _forward, _backward, ("a",), ("h",))
-
-
 def decaying(a):
-    """A model whose phi_l is a^l of phi_0."""
-    model = tt.LanguageModel(TOKENIZER.vocab_size, 8, cell=LINEAR, seed=0)
+    """A model whose phi_l is a^l of phi_0: dh_t / dh_{t-l} is the l-th power of the recurrent weights, whatever the text."""
+    model = tt.LanguageModel(TOKENIZER.vocab_size, 8, cell=linear, seed=0)
     orthogonal, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))
     model.params["rnn.weight_hh_l0"][...] = a * orthogonal
     return model

@@ -117,7 +117,7 @@ def test_fit_destroys_nothing_where_a_run_lies(trained, text, tokenizer, model):
 
 
 def test_require_free_refuses_a_name_too_long(tmp_path):
-    with pytest.raises(RunError, match=r"cannot be written .*; expected a directory for the run"):
+    with pytest.raises(RunError, match=r"cannot be written .*; expected a directory to write in"):
         require_free(tmp_path / ("x" * 300))
 
 

@@ -74,6 +74,12 @@ def constant_model(tokenizer, **logits: float) -> tt.LanguageModel:
     return model
 
 
+def test_generate_never_draws_a_mark_that_no_text_gives():
+    tokenizer = tt.Tokenizer.of(["a", "<pad>", "[MASK]"])
+    model = tt.LanguageModel(3, 4, seed=0)
+    assert {*tt.generate(model, tokenizer, "a", length=50, seed=0)} == {"a"}
+
+
 def test_generate_never_draws_a_special_token():
     tokenizer = tt.Tokenizer.train("ab")
     model = constant_model(tokenizer, unk=50, s=50, end=50)

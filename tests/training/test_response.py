@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from tests.cells.samples import linear
 from tests.training.conftest import TEXT
 
 import throughtime as tt
-from throughtime.machine.jit import equation
 from throughtime.optim.structured import as_array
 from throughtime.storage import load_sealed
 from throughtime.training.events import Checkpointed, IncidentMet, Step
@@ -47,19 +47,6 @@ def met(events):
     return [event for event in events if isinstance(event, IncidentMet)]
 
 
-@equation
-def _forward(a, state):
-    return (a[0],), (a[0],)
-
-
-@equation
-def _backward(dstate, kept, state_prev, state):
-    return (dstate[0],), (dstate[0] * 0,)
-
-
-LINEAR = tt.Cell("linear_of_tests", _forward, _backward, ("a",), ("h",))
-
-
 def test_a_learning_rate_a_thousand_times_too_high_is_found_to_be_the_cause(tmp_path):
     def model():
         return model_of(cell="rnn", nonlinearity="relu")
@@ -81,12 +68,12 @@ def test_an_infinite_weight_is_found(tmp_path):
 
 
 def test_an_exploding_linear_cell_is_found(tmp_path):
-    model = model_of(cell=LINEAR)
+    model = model_of(cell=linear)
     model.params["rnn.weight_hh_l0"] *= 12
     with pytest.raises(tt.DivergedError, match="Cause, explosion: "):
         fit(model, tmp_path / "run", seq_len=50, reduction="sum")
     (path,) = incidents(tmp_path / "run")
-    fault = replay_incident(tmp_path / "run", path, cell=LINEAR)
+    fault = replay_incident(tmp_path / "run", path, cell=linear)
     assert fault.cause == "explosion"
     assert fault.growth.per_step > 2
 

@@ -13,6 +13,11 @@ NONLINEARITIES = {"tanh": rnn_tanh, "relu": rnn_relu, "sigmoid": rnn_sigmoid}
 CELLS = {cell.name: cell for cell in (lstm, gru, *NONLINEARITIES.values())}
 
 
+def is_named(cell: Cell) -> bool:
+    """Whether a cell is one of the package's, and not a user's that goes by the name of one."""
+    return CELLS.get(cell.name) is cell
+
+
 def find_cell(name: str | Cell, nonlinearity: str = "tanh") -> Cell:
     """The cell that a name means: rnn (with its nonlinearity), lstm, gru, or the name of one of the package's Cells.
 
@@ -46,7 +51,7 @@ def find_cell(name: str | Cell, nonlinearity: str = "tanh") -> Cell:
 
 def _reduced(cell: Cell) -> Any:
     """What a pickle holds of a cell: the name of one of the package's, so that it is found there and not compiled anew."""
-    return (find_cell, (cell.name,)) if CELLS.get(cell.name) is cell else cell.__reduce_ex__(2)
+    return (find_cell, (cell.name,)) if is_named(cell) else cell.__reduce_ex__(2)
 
 
 copyreg.pickle(Cell, _reduced)

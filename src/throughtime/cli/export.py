@@ -48,6 +48,7 @@ def _export_onnx(run: str, directory: Path, as_json: bool) -> None:
     from throughtime.training.run import load
 
     found = onnx.export(load(run), directory)
+    assert found.error is not None  # graphs are held against the model
     if as_json:
         record = {"error": found.error, "tolerance": onnx.TOLERANCE, "rounded": found.rounded}
         print(to_json({"run": run, "format": "onnx", "out": str(directory), "files": found.files, **record}))

@@ -26,7 +26,10 @@ class Verb(TyperCommand):
                 continue
             record = param.get_help_record(ctx)
             if record is not None:
-                groups.setdefault(getattr(param, "rich_help_panel", None) or _OTHER, []).append(record)
+                name, text = record
+                words = getattr(param, "show_default", None)  # in place of a value; the parser brackets them
+                text = text.replace(f"default: ({words})", f"default: {words}")
+                groups.setdefault(getattr(param, "rich_help_panel", None) or _OTHER, []).append((name, text))
         for title in sorted(groups, key=lambda title: title == _OTHER):
             with formatter.section(title):
                 formatter.write_dl(groups[title])

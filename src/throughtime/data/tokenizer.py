@@ -1,11 +1,9 @@
 """Text as token ids, and back, kept in the tokenizer.json format of Hugging Face `tokenizers`."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import tokenizers
@@ -16,22 +14,21 @@ from throughtime.data.blocks import composed, recut, sliced
 from throughtime.data.corpus import Corpus
 from throughtime.data.joining import TextStream
 from throughtime.data.progress import OnProgress
+from throughtime.data.symbols import of_symbols
+from throughtime.data.tokenizer_file import read_tokenizer
 from throughtime.data.vocabularies import (
     BYTE_OF,
-    DEFAULT_BPE,
     EDGES,
     END,
-    LEAST_BPE,
     SPECIALS,
     START,
     UNKNOWN,
     Unit,
     code_points,
+    given_by_no_text,
     learn,
-    of_symbols,
-    unit_of,
 )
-from throughtime.errors import ArgumentError, DtypeError, RunError, ShapeError, TokenError
+from throughtime.errors import DtypeError, ShapeError, TokenError
 from throughtime.machine.arrays import Array
 from throughtime.storage import write_whole
 
@@ -62,6 +59,8 @@ class Tokenizer:
     unknown_id, start_id, end_id : int
         Ids of `<unk>`, `<s>` and `</s>`. `encode` gives only the first of them, and for bpe none; the others are for
         `SentenceBatches`. A vocabulary from elsewhere may lack any of them, which is then -1.
+    special_ids : tuple of int
+        Those of them that there are, and of marks such as `<pad>` that no text gives: what is not to be generated.
 
     Examples
     --------
@@ -84,6 +83,9 @@ class Tokenizer:
         self.unknown_id, self.start_id, self.end_id = (
             vocabulary.get(token, -1) for token in (unknown, START, END)
         )
+        known = {i for i in (self.unknown_id, self.start_id, self.end_id) if i >= 0}
+        marks = [] if unit == "bpe" else given_by_no_text(backend)
+        self.special_ids: tuple[int, ...] = tuple(sorted(known.union(marks)))
         if unit == "char":
             # One entry a code point, and a last one for all that lie beyond. `tokenizers` itself would give the same
             # ids thirty times slower, at some hundred bytes a token.
@@ -119,18 +121,6 @@ class Tokenizer:
         TextError
             The text is empty (for words: all white space), or not Unicode.
         """
-        if unit not in get_args(Unit):
-            raise ArgumentError(f"unit is {unit!r}; expected 'char', 'word' or 'bpe'. Give one of these.")
-        if unit == "bpe" and vocab_size is not None and vocab_size < LEAST_BPE:
-            raise ArgumentError(
-                f"vocab_size is {vocab_size}; expected at least {LEAST_BPE}, as {', '.join(SPECIALS)} and the 256 bytes "
-                f"are among the tokens. Give a larger one, or None for {DEFAULT_BPE}."
-            )
-        if vocab_size is not None and vocab_size <= len(SPECIALS):
-            raise ArgumentError(
-                f"vocab_size is {vocab_size}; expected at least {len(SPECIALS) + 1}, as {', '.join(SPECIALS)} are "
-                "among the tokens. Give a larger one, or None for every token of the text."
-            )
         blocks = (
             sliced(text) if isinstance(text, str) else text.blocks("learning the vocabulary", on_progress)
         )
@@ -143,7 +133,7 @@ class Tokenizer:
         Parameters
         ----------
         tokens : sequence of str
-            The token of each id. Among characters there may be marks such as `<pad>`, which no text gives.
+            The token of each id, here in NFC. Among characters there may be marks such as `<pad>`, which no text gives.
             `<unk>`, `<UNK>`, `[UNK]`, `<unknown>` or `UNK` stands for what is unknown; without one of them a text may
             have nothing unknown.
         unit : "char" or "word", optional
@@ -153,7 +143,7 @@ class Tokenizer:
         Raises
         ------
         ArgumentError
-            A token is empty or stands twice, or is too long for a character.
+            A token is empty or stands twice, has white space within, is no Unicode, or is too long for a character.
 
         Examples
         --------
@@ -314,27 +304,7 @@ class Tokenizer:
         RunError
             The file is missing, unreadable, damaged, or a tokenizer of another kind.
         """
-        remedy = "Train again, or name a run directory that `throughtime train` wrote."
-        try:
-            content = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise RunError(f"{path} does not exist; expected a tokenizer.json. {remedy}") from None
-        except IsADirectoryError:
-            raise RunError(
-                f"{path} is a directory; expected a tokenizer.json. Name the file in it."
-            ) from None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} cannot be read ({error}); expected a tokenizer.json. {remedy}") from None
-        try:
-            backend = tokenizers.Tokenizer.from_str(content)
-        except Exception as error:  # noqa: BLE001  # `tokenizers` raises Exception itself
-            raise RunError(
-                f"{path} is damaged ({' '.join(str(error).split())}); expected a tokenizer.json. {remedy}"
-            ) from None
-        unit = unit_of(json.loads(content))
-        if unit is None:
-            raise RunError(f"{path} is another program's; expected a tokenizer.json of throughtime. {remedy}")
-        return cls(backend, unit)
+        return cls(*read_tokenizer(path))
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:

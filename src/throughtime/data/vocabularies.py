@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from threading import Thread
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import tokenizers
@@ -24,7 +24,7 @@ Unit: TypeAlias = Literal["char", "word", "bpe"]
 UNKNOWN, START, END = SPECIALS = ("<unk>", "<s>", "</s>")
 UNKNOWN_ID, START_ID, END_ID = range(3)
 # What others call the first of them, the usual name first.
-_UNKNOWNS = (UNKNOWN, "<UNK>", "[UNK]", "<unknown>", "UNK")
+UNKNOWNS = (UNKNOWN, "<UNK>", "[UNK]", "<unknown>", "UNK")
 # A symbol among characters that none of them is: <pad>, [MASK].
 _MARK = re.compile(r"<.+>|\[.+\]")
 
@@ -36,10 +36,10 @@ EDGES: dict[Unit, Edge] = {"char": between_characters, "word": between_words, "b
 
 # What makes one token. A word keeps its inner apostrophes and hyphens, a number its points and commas; anything else
 # that is not white space stands alone, an emoji with all that belongs to it (\X, a grapheme cluster).
-_CHAR = r"[\s\S]"
-_WORD = r"\w+(?:['’‐‑-]\w+|(?<=\d)[.,](?=\d)\w+)*|(?!\s)\X"
+CHAR = r"[\s\S]"
+WORD = r"\w+(?:['’‐‑-]\w+|(?<=\d)[.,](?=\d)\w+)*|(?!\s)\X"
 # What others have cut at white space.
-_SPACED = r"\S+"
+SPACED = r"\S+"
 
 
 def learn(blocks: Iterable[str], unit: Unit, vocab_size: int | None) -> tokenizers.Tokenizer:
@@ -54,73 +54,58 @@ def learn(blocks: Iterable[str], unit: Unit, vocab_size: int | None) -> tokenize
 
     Raises
     ------
+    ArgumentError
+        `unit` unknown, or `vocab_size` leaves no room beside the special tokens, for bpe and the 256 bytes.
     TextError
         The text has no token, or is not Unicode.
     """
+    _require_room(unit, vocab_size)
     text = composed(recut(blocks, EDGES[unit]))
     if unit == "bpe":
         return _learn_bpe(text, vocab_size or DEFAULT_BPE)
-    cut = _cut(_CHAR if unit == "char" else _WORD)
+    cut = cut_by(CHAR if unit == "char" else WORD)
     count = _count_characters(text) if unit == "char" else _count_words(text, cut)
     if not count:
         raise TextError(f"the text has 0 {unit}s; expected at least 1. Give another text.")
     ranked = sorted(count, key=lambda token: (-count[token], token))
     kept = ranked if vocab_size is None else ranked[: vocab_size - len(SPECIALS)]
-    return _of_tokens([*SPECIALS, *kept], unit, cut, UNKNOWN)
+    return of_tokens([*SPECIALS, *kept], unit, cut, UNKNOWN)
 
 
-def of_symbols(symbols: Sequence[str], unit: Unit | None) -> tuple[tokenizers.Tokenizer, Unit]:
-    """The tokenizer of a vocabulary that is there already, and what its tokens are, as `Tokenizer.of` has it.
-
-    Raises
-    ------
-    ArgumentError
-        A symbol is empty or stands twice, or is too long for a character.
-    """
-    unit = _require_symbols(symbols, unit)
-    unknown = next((name for name in _UNKNOWNS if name in symbols), UNKNOWN)
-    if unit == "char":
-        return _of_tokens(symbols, unit, _cut(_CHAR), unknown), unit
-    cut = _cut(_WORD)
-    words = [symbol for symbol in symbols if not _is_mark(symbol) and not symbol.isspace()]
-    whole = all([piece for piece, _ in cut.pre_tokenize_str(word)] == [word] for word in words)
-    pattern = _WORD if whole else _SPACED
-    cut = _cut(rf"{pattern}|\n" if "\n" in symbols else pattern)
-    return _of_tokens(symbols, unit, cut, unknown), unit
-
-
-def _require_symbols(symbols: Sequence[str], unit: Unit | None) -> Unit:
-    """What symbols are, if they are a vocabulary."""
-    seen: set[str] = set()
-    for i, symbol in enumerate(symbols):
-        if not isinstance(symbol, str) or not symbol or symbol in seen:
-            found = "stands twice" if isinstance(symbol, str) and symbol else "is no text"
-            raise ArgumentError(
-                f"token {i}, {symbol!r}, {found}; expected tokens that differ. Correct the vocabulary."
-            )
-        seen.add(symbol)
-    longer = [symbol for symbol in symbols if len(symbol) > 1 and not _is_mark(symbol)]
-    if unit is None:
-        unit = "word" if longer else "char"
-    if unit not in ("char", "word") or not symbols or (unit == "char" and longer):
-        what = f"{longer[0]!r} is among the tokens" if longer else f"{len(symbols)} tokens"
+def _require_room(unit: Unit, vocab_size: int | None) -> None:
+    if unit not in get_args(Unit):
+        raise ArgumentError(f"unit is {unit!r}; expected 'char', 'word' or 'bpe'. Give one of these.")
+    if unit == "bpe" and vocab_size is not None and vocab_size < LEAST_BPE:
         raise ArgumentError(
-            f"unit is {unit!r} and {what}; expected 'char', with tokens of one character, or 'word'. Leave unit out."
+            f"vocab_size is {vocab_size}; expected at least {LEAST_BPE}, as {', '.join(SPECIALS)} and the 256 bytes "
+            f"are among the tokens. Give a larger one, or None for {DEFAULT_BPE}."
         )
-    return unit
+    if vocab_size is not None and vocab_size <= len(SPECIALS):
+        raise ArgumentError(
+            f"vocab_size is {vocab_size}; expected at least {len(SPECIALS) + 1}, as {', '.join(SPECIALS)} are "
+            "among the tokens. Give a larger one, or None for every token of the text."
+        )
 
 
-def _is_mark(symbol: str) -> bool:
+def given_by_no_text(backend: tokenizers.Tokenizer) -> list[int]:
+    """Ids of the marks among characters or words that a text cannot spell out, in order."""
+    vocabulary = backend.get_vocab()
+    marks = filter(is_mark, vocabulary)
+    cut = backend.pre_tokenizer.pre_tokenize_str
+    return sorted(vocabulary[token] for token in marks if [piece for piece, _ in cut(token)] != [token])
+
+
+def is_mark(symbol: str) -> bool:
     """Whether a symbol is no text, such as <pad>."""
-    return symbol in _UNKNOWNS or _MARK.fullmatch(symbol) is not None
+    return symbol in UNKNOWNS or _MARK.fullmatch(symbol) is not None
 
 
-def _cut(pattern: str) -> pre_tokenizers.Split:
+def cut_by(pattern: str) -> pre_tokenizers.Split:
     """What parts a text into all that a pattern matches."""
     return pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="removed", invert=True)
 
 
-def _of_tokens(
+def of_tokens(
     tokens: Sequence[str], unit: Unit, cut: pre_tokenizers.Split, unknown: str
 ) -> tokenizers.Tokenizer:
     """The tokenizer of characters or words."""
@@ -149,8 +134,8 @@ def unit_of(file: dict[str, Any]) -> Unit | None:
                 "invert": True,
             },
             "model": {"type": "WordLevel", "vocab": dict(vocabulary), "unk_token": unknown},
-        } if unknown in _UNKNOWNS:
-            unit = "char" if pattern == _CHAR else "word"
+        } if unknown in UNKNOWNS:
+            unit = "char" if pattern == CHAR else "word"
         case {
             "truncation": None,
             "padding": None,
@@ -174,7 +159,7 @@ def unit_of(file: dict[str, Any]) -> Unit | None:
     if sorted(vocabulary.values()) != list(range(len(vocabulary))):
         return None
     plain = vocabulary.keys() - set(SPECIALS)
-    if unit == "char" and any(len(token) != 1 and not _is_mark(token) for token in plain):
+    if unit == "char" and any(len(token) != 1 and not is_mark(token) for token in plain):
         return None
     if unit == "bpe" and not (
         plain >= BYTE_OF.keys() and all(BYTE_OF.keys() >= set(token) for token in plain)

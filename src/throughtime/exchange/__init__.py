@@ -7,6 +7,7 @@ run = import_torch("theirs.safetensors", "vocabulary.json", out="runs/theirs").r
 """
 
 from throughtime.exchange.from_torch import Imported, import_torch
-from throughtime.exchange.to_torch import Exported, export_torch
+from throughtime.exchange.package import Exported
+from throughtime.exchange.to_torch import export_torch
 
 __all__ = ["Exported", "Imported", "export_torch", "import_torch"]

@@ -61,6 +61,8 @@ def find_ends(
         for pair in _possible(matrices, input_size, hidden_size)
         if table in (None, pair[0]) and weight in (None, pair[1])
     ]
+    if weight is not None and table is None:  # what is called the readout, and no more, is no embedding
+        pairs = [pair for pair in pairs if pair[0] != weight] or pairs
     if not pairs:
         raise WeightsError(
             f"{_listed(matrices)} found beside the recurrent layers; expected an embedding (V, {input_size}) and a readout "
@@ -70,10 +72,7 @@ def find_ends(
     best = max(_likeliness(tensors, *pair) for pair in pairs)
     pairs = [pair for pair in pairs if _likeliness(tensors, *pair) == best]
     if len(pairs) > 1:
-        raise WeightsError(
-            f"{_listed(matrices)} found, which may each be embedding or readout; expected names that tell. Say which it is: "
-            "--readout NAME, from Python readout=NAME."
-        )
+        raise _ambiguous(matrices)
     table, weight = pairs[0]
     bias = _bias(tensors, weight, len(matrices[weight]))
     other = next((name for name in tensors if name not in (table, weight, bias)), None)
@@ -113,6 +112,8 @@ def _likeliness(tensors: Mapping[str, Array], table: str | None, weight: str) ->
     """How much names speak for a pair: that of a bias first."""
     readout = [bool(_READOUT.search(weight)), not _EMBEDDING.search(weight)]
     embedding = readout if table is None else [bool(_EMBEDDING.search(table)), not _READOUT.search(table)]
+    if table == weight:  # one table for both may go by either name
+        embedding = max(embedding, readout, key=sum)
     return _bias_of(weight) in tensors, sum(readout + embedding)
 
 
@@ -126,6 +127,19 @@ def _bias(tensors: Mapping[str, Array], weight: str, V: int) -> str | None:
 
 def _bias_of(weight: str) -> str:
     return f"{weight.removesuffix('weight')}bias"
+
+
+def _ambiguous(matrices: Mapping[str, Array]) -> WeightsError:
+    if len(matrices) == 1:
+        return WeightsError(
+            f"{_listed(matrices)} found, which may be the readout of one-hot input, or embedding and readout in one; expected a "
+            "name that tells. Say which it is: --readout NAME, or --embedding NAME for both in one; from Python readout=NAME or "
+            "embedding=NAME."
+        )
+    return WeightsError(
+        f"{_listed(matrices)} found, which may each be embedding or readout; expected names that tell. Say which it is: "
+        "--embedding NAME or --readout NAME, from Python embedding=NAME or readout=NAME."
+    )
 
 
 def _listed(matrices: Mapping[str, Array]) -> str:

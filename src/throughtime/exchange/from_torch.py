@@ -1,6 +1,5 @@
 """A PyTorch language model as a run."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +82,8 @@ def import_torch(
     """
     path, source = Path(out), Path(weights)
     require_free(path)
-    found = recognise(read_state_dict(source), nonlinearity, embedding, readout)
+    tensors, sha256 = read_state_dict(source)
+    found = recognise(tensors, nonlinearity, embedding, readout)
     tokenizer, notes = read_vocabulary(vocabulary, unit, end_of_line)
     if tokenizer.vocab_size != found.settings["vocab_size"]:
         raise WeightsError(
@@ -92,11 +92,11 @@ def import_torch(
         )
     model = LanguageModel(**found.settings, seed=0)
     model.load_params(found.params)
-    _write(path, model, tokenizer, source)
+    _write(path, model, tokenizer, {"file": str(source), "sha256": sha256})
     return Imported(load(path), found.names, [*found.notes, *notes])
 
 
-def _write(path: Path, model: LanguageModel, tokenizer: Tokenizer, source: Path) -> None:
+def _write(path: Path, model: LanguageModel, tokenizer: Tokenizer, imported: dict[str, str]) -> None:
     """Write the run's directory, its config.json last: whatever has it is whole."""
     config = {
         "throughtime": throughtime.__version__,
@@ -105,7 +105,7 @@ def _write(path: Path, model: LanguageModel, tokenizer: Tokenizer, source: Path)
         "training": None,
         "corpus": None,
         "machine": None,
-        IMPORTED: {"file": str(source), "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+        IMPORTED: imported,
     }
     with held(path), Metrics(path):  # without a record: nothing was trained here
         require_free(path, mine=True)  # another run may have taken it since

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from throughtime.cells.named import CELLS
+from throughtime.cells.named import is_named
 from throughtime.errors import ArgumentError
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.network import Network
@@ -13,8 +13,10 @@ _LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
     "rnn_tanh": ("RNN", {}),
     "rnn_relu": ("RNN", {"nonlinearity": "relu"}),
 }
+# By it a file is known as written here.
+FIRST_LINE = '"""A network that throughtime has trained, in PyTorch alone.'
 _SOURCE = '''\
-"""A network that throughtime has trained, in PyTorch alone.
+{first_line}
 
     from model import load
 
@@ -57,7 +59,7 @@ def module_source(model: Network) -> str:
         PyTorch has no layer of the model's cell.
     """
     cell, settings = model.layers.cell, model.settings
-    if cell.name not in _LAYERS or CELLS[cell.name] is not cell:
+    if cell.name not in _LAYERS or not is_named(cell):
         raise ArgumentError(
             f"a model of the cell {cell.name!r} found; expected rnn with tanh or relu, lstm or gru, as PyTorch has no layer of "
             "another. Train one of these; a network of sigmoid units can be exported as ONNX."
@@ -65,11 +67,13 @@ def module_source(model: Network) -> str:
     kind, options = _LAYERS[cell.name]
     I, H, O = model.layers.input_size, model.layers.hidden_size, model.output_size
     for option, usual in (("num_layers", 1), ("bias", True), ("dropout", 0.0)):
-        if settings[option] != usual:
+        # Dropout lies between layers: PyTorch warns of it where there is one.
+        if settings[option] != usual and not (option == "dropout" and settings["num_layers"] == 1):
             options = {**options, option: settings[option]}
     bias = "" if model.bias else ", bias=False"
     layers = [f"self.rnn = nn.{_call(kind, I, H, **options)}", f"self.readout = nn.Linear({H}, {O}{bias})"]
     filled = {
+        "first_line": FIRST_LINE,
         "name": type(model).__name__,
         "dtype": model.dtype.name,
         "inputs": "x",

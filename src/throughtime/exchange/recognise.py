@@ -80,7 +80,7 @@ def recognise(
         "nonlinearity": _nonlinearity(layers.cell, nonlinearity),
         "dtype": weight.dtype.name,
     }
-    notes = []
+    notes = [*layers.notes]
     if tied and ends.embedding != ends.readout:
         notes.append(f"{ends.embedding} and {ends.readout} are the same numbers: one table serves both.")
     if missing:

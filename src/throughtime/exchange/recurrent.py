@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from throughtime.errors import WeightsError
 from throughtime.machine.arrays import Array
 
-# nn.LSTM's names, and nn.LSTMCell's, which have no number.
+# nn.LSTM's names, and nn.LSTMCell's, which have no number. Nobody has 10,000 layers; Python reads no number without end.
 _NAME = re.compile(
-    r"(?P<place>.*?)(?P<what>(?:weight|bias)_(?:ih|hh|hr))(?:_l(?P<layer>\d+))?(?P<way>_reverse)?"
+    r"(?P<place>.*?)(?P<what>(?:weight|bias)_(?:ih|hh|hr))(?:_l(?P<layer>\d{1,4}))?(?P<way>_reverse)?"
 )
 _CELLS = {4: "lstm", 3: "gru", 1: "rnn"}
 WEIGHTS, BIASES = ("weight_ih", "weight_hh"), ("bias_ih", "bias_hh")
@@ -26,12 +26,15 @@ class RecurrentLayers:
     input_size, hidden_size : int
     names : list of dict of str to str
         By layer the file's name of each of weight_ih, weight_hh, bias_ih, bias_hh that is there.
+    notes : list of str
+        What a user should know, a line each.
     """
 
     cell: str
     input_size: int
     hidden_size: int
     names: list[dict[str, str]]
+    notes: list[str]
 
 
 def find_recurrent(tensors: Mapping[str, Array]) -> RecurrentLayers:
@@ -68,12 +71,16 @@ def find_recurrent(tensors: Mapping[str, Array]) -> RecurrentLayers:
     ordered = sorted(by_layer, key=lambda key: (_natural(key[0]), key[1]))
     _require_no_gap(ordered)
     names = [by_layer[key] for key in ordered]
-    return _measured(tensors, names)
+    places = [f"{place}weight_ih" for place in dict.fromkeys(place for place, _ in ordered)]
+    notes = []
+    if len(places) > 1:
+        notes.append(f"{', '.join(places)} are taken for layers, each reading the one named before it.")
+    return _measured(tensors, names, notes)
 
 
-def _natural(place: str) -> list[int]:
+def _natural(place: str) -> list[tuple[int, str]]:
     """Numbers in a name, so that 10 comes after 9."""
-    return [int(number) for number in re.findall(r"\d+", place)]
+    return [(len(number), number) for number in re.findall(r"0*(\d+)", place)]
 
 
 def _require_one_stack(places: list[str]) -> None:
@@ -95,7 +102,7 @@ def _require_no_gap(layers: list[tuple[str, int]]) -> None:
             )
 
 
-def _measured(tensors: Mapping[str, Array], names: list[dict[str, str]]) -> RecurrentLayers:
+def _measured(tensors: Mapping[str, Array], names: list[dict[str, str]], notes: list[str]) -> RecurrentLayers:
     """The layers with their sizes, if each has its weights, and these fit."""
     for k, layer in enumerate(names):
         for what in WEIGHTS:
@@ -114,6 +121,11 @@ def _measured(tensors: Mapping[str, Array], names: list[dict[str, str]]) -> Recu
         )
     weight_ih = tensors[first["weight_ih"]]
     I = weight_ih.shape[1] if weight_ih.ndim == 2 else 0
+    if I == 0:
+        raise WeightsError(
+            f"{first['weight_ih']} has shape {weight_ih.shape}; expected ({gates * H}, I) with I at least 1. Import a model that "
+            "reads something."
+        )
     for k, layer in enumerate(names):
         shapes = {
             "weight_ih": (gates * H, H if k else I),
@@ -126,4 +138,4 @@ def _measured(tensors: Mapping[str, Array], names: list[dict[str, str]]) -> Recu
                     f"{name} has shape {tensors[name].shape}; expected {shapes[what]}, as all layers are of one width. Import a "
                     "model whose layers are."
                 )
-    return RecurrentLayers(_CELLS[gates], I, H, names)
+    return RecurrentLayers(_CELLS[gates], I, H, names, notes)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from throughtime.data.vocabularies import Unit, unit_of
 from throughtime.errors import ArgumentError, TextError
 
 END_OF_LINE = "<eos>"
+# How JSON of symbols begins, and hardly a list of them that has one a line: there a quote stands alone, or a bracket does.
+_JSON = re.compile(r"\s*[\[{]\s*[\"'].*\S")
 _REMEDY = "Write the symbols in the order of their ids, from Python: json.dump(symbols, open('vocabulary.json', 'w'))."
 
 
@@ -41,13 +44,17 @@ def read_vocabulary(
     """
     path = Path(path)
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise TextError(f"{path} cannot be read ({reason}); expected a vocabulary. {_REMEDY}") from None
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError) as error:
+        if _JSON.match(content):
+            raise TextError(
+                f"{path} begins as JSON, but is none ({error}); expected a vocabulary. {_REMEDY}"
+            ) from None
         found = None
     if isinstance(found, dict) and isinstance(found.get("model"), dict):
         if unit_of(found) is None:
@@ -91,10 +98,8 @@ def _symbols(path: Path, found: Any) -> list[str]:
             return found
         case dict() if found and all(isinstance(i, int) for i in found.values()):
             by_id = {i: symbol for symbol, i in found.items()}
-        case dict() if found and all(i.isdecimal() for i in found):
-            by_id = {int(i): symbol for i, symbol in found.items()}
-        case _:
-            by_id = {}
+        case dict():
+            by_id = {i: found[str(i)] for i in range(len(found)) if str(i) in found}
     if sorted(by_id) != list(range(len(found))) or not by_id:
         raise TextError(
             f"{path} is JSON, but neither a list of symbols nor an object with their ids from 0 on, each once; expected one of "

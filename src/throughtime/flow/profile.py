@@ -109,7 +109,7 @@ class GradientFlow:
         if broken.any():
             raise DivergedError(
                 f"the gradient of layer {layer % self.num_layers} is not a number at lag {int(np.argmax(broken))}; expected finite "
-                "weights, inputs and losses. Let throughtime.examine find where the first bad value arises."
+                f"weights, inputs and losses. {self.spelling.finds_not_a_number}"
             )
         return Curve(phi)
 

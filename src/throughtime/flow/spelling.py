@@ -17,10 +17,15 @@ class Spelling(Protocol):
     ----------
     in_float64 : str
         How the network is made to compute in it.
+    finds_not_a_number : str
+        The sentence that says what finds the first one.
     """
 
     @property
     def in_float64(self) -> str: ...
+
+    @property
+    def finds_not_a_number(self) -> str: ...
 
     def code(self, network: "Changes", changes: "Changes") -> str | None:
         """Python code that makes these changes; None where it would be about training alone.
@@ -42,6 +47,11 @@ class OwnModel:
     def in_float64(self) -> str:
         """See `Spelling`."""
         return 'from Python as LanguageModel(..., dtype="float64")'
+
+    @property
+    def finds_not_a_number(self) -> str:
+        """See `Spelling`."""
+        return "Let throughtime.examine find where the first bad value arises."
 
     def code(self, network: "Changes", changes: "Changes") -> str | None:
         """The expression that makes the network anew, or the clip where that is all that is new."""

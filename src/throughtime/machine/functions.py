@@ -117,5 +117,5 @@ def sigmoid_slope(y: float) -> float:
 
 @equation
 def relu_slope(y: float) -> float:
-    """Derivative of max(x, 0), from its value y; 0 at the kink."""
-    return type(y)(1) if y > type(y)(0) else type(y)(0)
+    """Derivative of max(x, 0), from its value y; 0 at the kink. Where y is NaN a gradient is let through, to be seen."""
+    return type(y)(0) if y <= type(y)(0) else type(y)(1)

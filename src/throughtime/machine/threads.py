@@ -2,8 +2,9 @@
 
 import functools
 import os
+from collections import Counter
 from contextlib import AbstractContextManager
-from threading import Lock
+from threading import Lock, get_ident
 
 from threadpoolctl import LibController, ThreadpoolController
 
@@ -23,30 +24,43 @@ class _Hold:
 
     def __init__(self) -> None:
         self._guard = Lock()
-        self._blocks = 0
+        self._blocks: Counter[int] = Counter()  # by thread
+        self._found: list[tuple[LibController, int]] = []
         if hasattr(os, "register_at_fork"):
-            # A forked child has no thread that could let go of the guard, but for the one that forked it.
             os.register_at_fork(
                 before=self._guard.acquire,
                 after_in_parent=self._guard.release,
-                after_in_child=self._guard.release,
+                after_in_child=self._forget_others,
             )
-        self._found: list[tuple[LibController, int]] = []
 
     def __enter__(self) -> None:
         with self._guard:
             if not self._blocks:
-                self._found = [(library, library.num_threads) for library in _libraries()]
+                numbers = [(library, library.num_threads) for library in _libraries()]
+                self._found = [(library, number) for library, number in numbers if number != 1]
                 for library, _ in self._found:
                     library.set_num_threads(1)
-            self._blocks += 1
+            self._blocks[get_ident()] += 1
 
     def __exit__(self, *exception: object) -> None:
         with self._guard:
-            self._blocks -= 1
-            if not self._blocks:
-                for library, threads in self._found:
-                    library.set_num_threads(threads)
+            self._end(get_ident())
+
+    def _end(self, thread: int) -> None:
+        self._blocks[thread] -= 1
+        if not self._blocks[thread]:
+            del self._blocks[thread]
+        if not self._blocks:
+            for library, threads in self._found:
+                library.set_num_threads(threads)
+
+    def _forget_others(self) -> None:
+        """A forked child has the blocks of threads that it has not, and nobody to end them."""
+        for thread in [*self._blocks]:
+            if thread != get_ident():
+                self._blocks[thread] = 1
+                self._end(thread)
+        self._guard.release()
 
 
 _HOLD = _Hold()

@@ -5,6 +5,7 @@ import throughtime.onnx
 throughtime.onnx.export(run, "runs/mine/onnx")
 """
 
+from throughtime.exchange.package import Exported
 from throughtime.extras import require
 
 require("onnx", "onnx")
@@ -12,6 +13,6 @@ require("onnxruntime", "onnx")
 
 from throughtime.onnx.graph import sequence_graph, step_graph  # noqa: E402
 from throughtime.onnx.verify import TOLERANCE  # noqa: E402
-from throughtime.onnx.write import FILES, Exported, export  # noqa: E402
+from throughtime.onnx.write import export  # noqa: E402
 
-__all__ = ["FILES", "TOLERANCE", "Exported", "export", "sequence_graph", "step_graph"]
+__all__ = ["TOLERANCE", "Exported", "export", "sequence_graph", "step_graph"]

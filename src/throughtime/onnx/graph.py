@@ -12,14 +12,15 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import throughtime
-from throughtime.cells.named import CELLS
-from throughtime.errors import ArgumentError
+from throughtime.cells.named import is_named
+from throughtime.errors import ArgumentError, DivergedError
 from throughtime.machine.arrays import Array
 from throughtime.networks.language_model import LanguageModel
 from throughtime.networks.network import Network
 
 # Old enough for whatever still runs, and the last in which these operators changed.
 OPSET, IR_VERSION = 17, 8
+PRODUCER = "throughtime"
 # By cell: the operator, its attributes, and where its gates stand among ours (PyTorch's).
 _OPERATORS: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     "lstm": ("LSTM", {}, (0, 3, 1, 2)),  # i, o, f, c
@@ -34,12 +35,15 @@ def sequence_graph(model: Network) -> onnx.ModelProto:
     """All steps at once.
 
     A language model reads `ids` (T, batch) of int64 and gives `logits` (T, batch, V); a sequence model reads `x`
-    (T, batch, I) and gives `outputs` (T, batch, O), or at the last step (batch, O). Numbers are float32.
+    (T, batch, I) and gives `outputs` (T, batch, O), or at the last step (batch, O). Numbers are float32. T and batch are any
+    from 1 on, and ids 0 to V - 1: of others some graphs make numbers without meaning, as ONNX leaves that to each operator.
 
     Raises
     ------
     ArgumentError
         ONNX has no operator for the model's cell.
+    DivergedError
+        The model's weights are not finite in float32.
     """
     return _Builder(model, over_time=True).make()
 
@@ -49,7 +53,7 @@ def step_graph(model: Network) -> onnx.ModelProto:
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, DivergedError
         As `sequence_graph`.
     """
     return _Builder(model, over_time=False).make()
@@ -58,11 +62,22 @@ def step_graph(model: Network) -> onnx.ModelProto:
 def require_operator(model: Network) -> None:
     """Raise ArgumentError unless ONNX has an operator for the model's cell."""
     cell = model.layers.cell
-    if cell.name not in _OPERATORS or CELLS[cell.name] is not cell:
+    if cell.name not in _OPERATORS or not is_named(cell):
         raise ArgumentError(
             f"a model of the cell {cell.name!r} found; expected rnn, lstm or gru, as ONNX has no operator for another. Train "
             "one of these, or run the model in throughtime."
         )
+
+
+def _require_finite(model: Network) -> None:
+    for name, array in model.params.items():
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32)
+        if not np.isfinite(single).all():
+            raise DivergedError(
+                f"{name} is not finite in float32; expected finite weights, as onnxruntime's recurrent operators know no other "
+                "type. Export a model that has not diverged."
+            )
 
 
 class _Builder:
@@ -70,6 +85,7 @@ class _Builder:
 
     def __init__(self, model: Network, over_time: bool) -> None:
         require_operator(model)
+        _require_finite(model)
         self._model, self._over_time = model, over_time
         self._operator, self._attributes, self._order = _OPERATORS[model.layers.cell.name]
         self._nodes: list[onnx.NodeProto] = []
@@ -109,7 +125,7 @@ class _Builder:
             graph,
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,
-            producer_name="throughtime",
+            producer_name=PRODUCER,
             producer_version=throughtime.__version__,
         )
         facts = {"throughtime": throughtime.__version__, **model.settings}
@@ -135,10 +151,10 @@ class _Builder:
         """Whether a token's column of W_ih is given to the first layer ready-made, its W_ih being the identity.
 
         The operators insist on a product. Of one-hot vectors it costs V * G*H a step, of columns (G*H)^2, whose sum of one
-        number and zeros is exact: the smaller one is taken. One step of an LSTM, in us by onnxruntime: V 65, H 128: 24 with
-        one-hot vectors, 42 with columns; V 8000, H 100: 930 and 280. Its equations spelled out in plain operators, which
-        need neither product, take 24 and 190, and over a sequence a loop.
+        number and zeros is exact: the smaller one is taken.
         """
+        # One step of an LSTM by onnxruntime, in us: V 65, H 128: 24 with one-hot vectors, 42 with columns; V 8000, H 100: 930
+        # and 280. Its equations in plain operators, which need neither product, take 24 and 190, but over a sequence a loop.
         model = self._model
         width = len(self._order) * model.layers.hidden_size
         return isinstance(model, LanguageModel) and model.embedding_size is None and model.vocab_size > width

@@ -10,14 +10,16 @@ from sklearn.metrics import accuracy_score
 from throughtime.errors import ArgumentError
 from throughtime.machine.arrays import Array
 from throughtime.sklearn.estimator import SequenceEstimator
-from throughtime.sklearn.targets import ids_of, read_labels
+from throughtime.sklearn.lesson import Lesson
+from throughtime.sklearn.targets import ids_of, read_classes, read_labels
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """A recurrent network that tells what class a sequence is of, or each of its steps.
 
-    X is an array (n, T, features); (n, T), which is read as one feature a step; or a list of n arrays, whose lengths may
-    differ. The names of parameters are those of `sklearn.neural_network.MLPClassifier` where it has them. Scale X, with
+    X is an array (n, T, features); (n, T), which is read as one feature a step; or a list of n arrays or lists, whose
+    lengths may differ. A list is predicted step by step as a list, and only arrays and DataFrames (n, T) are held to the T
+    of `fit`. The names of parameters are those of `sklearn.neural_network.MLPClassifier` where it has them. Scale X, with
     StandardScaler say, as for any network.
 
     Parameters
@@ -100,8 +102,13 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     _loss = "softmax"
     score = SequenceEstimator.score  # the mixin's own knows only one target a sequence
 
+    classes_: Array
+
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Go over some sequences once, in batches.
+
+        Parameters that were set since the last call hold from now on, such as `learning_rate_init`; those of the network,
+        `dtype` and `random_state` hold from the first call.
 
         Parameters
         ----------
@@ -113,7 +120,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         -------
         self
         """
-        given = None if classes is None else np.unique(np.asarray(classes))
+        given = None if classes is None else read_classes(classes)
         known = getattr(self, "classes_", None)
         if given is None and known is None:
             raise ArgumentError(
@@ -140,10 +147,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         sequences, logits = self._outputs(X)
         return self._arrange(sequences, log_softmax(logits, axis=1))
 
-    def _begin_targets(self, rows: Any, dtype: np.dtype[Any], classes: Any) -> tuple[Array, int]:
+    def _first_targets(
+        self, rows: Any, dtype: np.dtype[Any], classes: Any
+    ) -> tuple[Array, int, dict[str, Any]]:
         labels = read_labels(rows)
-        self.classes_ = np.unique(labels if classes is None else classes)
-        return ids_of(labels, self.classes_), len(self.classes_)
+        known = np.unique(labels) if classes is None else classes
+        return ids_of(labels, known), len(known), {"classes_": known}
 
     def _known_targets(self, rows: Any) -> Array:
         return ids_of(read_labels(rows), self.classes_)
@@ -152,5 +161,5 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         predicted = self.classes_[outputs.argmax(axis=1)]
         return float(accuracy_score(rows, predicted, sample_weight=weights))
 
-    def _split_by(self, rows: Any) -> Any:
-        return rows if self.model_.at == "last" else None
+    def _split_by(self, lesson: Lesson) -> Any:
+        return lesson.targets if lesson.at == "last" else None

@@ -5,79 +5,26 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from throughtime.cells.cell import Cell
 from throughtime.errors import ArgumentError, ShapeError
 from throughtime.flow.profile import GradientFlow, gradient_flow
 from throughtime.machine.arrays import Array
 from throughtime.networks.scored import require_at
 from throughtime.networks.sequence_model import SequenceModel
 from throughtime.networks.validation import require_dtype
-from throughtime.optim import Optimizer
+from throughtime.optim import Clip, Optimizer
+from throughtime.sklearn.lesson import Lesson, columns_of
 from throughtime.sklearn.passes import Updates, outputs_of
-from throughtime.sklearn.sequences import Sequences, read_sequences
-from throughtime.sklearn.settings import Settings
-from throughtime.sklearn.stopping import Stopping, hold_out
-from throughtime.sklearn.targets import read_rows
-from throughtime.truncation import Truncation
+from throughtime.sklearn.sequences import Sequences, is_table, read_sequences
+from throughtime.sklearn.settings import Parameters, Settings
+from throughtime.sklearn.stopping import Stopping
+from throughtime.sklearn.targets import read_rows, read_weights
 
 
-class SequenceEstimator(BaseEstimator):
+class SequenceEstimator(Parameters):
     """A `throughtime.SequenceModel` as an estimator; `SequenceClassifier` has the parameters."""
-
-    def __init__(
-        self,
-        *,
-        cell: str | Cell = "gru",
-        hidden_size: int = 64,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        dropout: float = 0.0,
-        init: str = "default",
-        at: str = "last",
-        truncation: str | Truncation | None = "full",
-        optimizer: str | Optimizer = "adam",
-        learning_rate_init: float = 0.01,
-        clip_norm: float | str | None = 1.0,
-        batch_size: int = 32,
-        max_iter: int = 100,
-        shuffle: bool = True,
-        tol: float = 1e-4,
-        n_iter_no_change: int = 10,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int = 1,
-        dtype: Any = "float32",
-        verbose: bool | int = False,
-    ) -> None:
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.nonlinearity = nonlinearity
-        self.dropout = dropout
-        self.init = init
-        self.at = at
-        self.truncation = truncation
-        self.optimizer = optimizer
-        self.learning_rate_init = learning_rate_init
-        self.clip_norm = clip_norm
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.dtype = dtype
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from sequences and their targets.
@@ -100,7 +47,27 @@ class SequenceEstimator(BaseEstimator):
         DivergedError
             The loss or its gradient is not finite. `model_` keeps the weights of the update before.
         """
-        return self._fit(X, y, begin=not (self.warm_start and hasattr(self, "model_")))
+        settings = Settings.of(self.get_params(deep=False))
+        random = check_random_state(self.random_state)
+        goes_on = settings.warm_start and hasattr(self, "model_")
+        lesson = self._read_on(X, y) if goes_on else self._read_first(X, y, random)
+        if not settings.early_stopping:
+            self._begin(lesson, settings, random)
+            self._learn(lesson, settings, lambda: -self.loss_)
+            return self
+        lesson, exam = lesson.divided(settings.validation_fraction, self._split_by(lesson), random)
+        self._begin(lesson, settings, random)
+        scores: list[float] = []
+
+        def score() -> float:
+            scores.append(self._score(exam.rows, outputs_of(self.model_, exam.sequences), None))
+            _say(f"Validation score: {scores[-1]:f}", settings)
+            return scores[-1]
+
+        stopping = self._learn(lesson, settings, score)
+        stopping.restore()
+        self.validation_scores_, self.best_validation_score_ = scores, stopping.best
+        return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy of a classifier, R^2 of a regressor; with at="every" over all steps.
@@ -112,9 +79,7 @@ class SequenceEstimator(BaseEstimator):
             One for each sequence, which counts for each of its steps.
         """
         sequences = self._read(X)
-        weights = None if sample_weight is None else np.asarray(sample_weight)
-        if weights is not None and self.model_.at == "every":
-            weights = np.repeat(weights, sequences.lengths)
+        weights = None if sample_weight is None else read_weights(sample_weight, sequences, self.model_.at)
         rows = read_rows(y, sequences, self.model_.at)
         return self._score(rows, outputs_of(self.model_, sequences), weights)
 
@@ -170,10 +135,13 @@ class SequenceEstimator(BaseEstimator):
     best_validation_score_: float | None
 
     @abstractmethod
-    def _begin_targets(self, rows: Any, dtype: np.dtype[Any], classes: Any) -> tuple[Array, int]:
-        """From rows of y, the first that are seen: targets as the model takes them, and its number of outputs.
+    def _first_targets(
+        self, rows: Any, dtype: np.dtype[Any], classes: Any
+    ) -> tuple[Array, int, dict[str, Any]]:
+        """From rows of y, the first that are seen, without a change of the estimator.
 
-        `classes` are those that `partial_fit` was told of, or None.
+        `classes` are those that `partial_fit` was told of, or None. Returns targets as the model takes them, its number of
+        outputs, and attributes that are to tell the same of later rows.
         """
 
     @abstractmethod
@@ -187,8 +155,8 @@ class SequenceEstimator(BaseEstimator):
     def _prepare(self, model: SequenceModel, targets: Array) -> None:
         """Change a network that is about to begin."""
 
-    def _split_by(self, rows: Any) -> Any:
-        """What is to be alike among the sequences that are held out and the others; None for nothing."""
+    def _split_by(self, lesson: Lesson) -> Any:
+        """Rows of what is to be alike among the sequences that are held out and the others; None for nothing."""
 
     # ------------------------------------------------------------ reading
 
@@ -202,7 +170,7 @@ class SequenceEstimator(BaseEstimator):
 
     def _read(self, X: Any) -> Sequences:
         """X, which must be like that which was learned from."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         sequences = read_sequences(X, self.model_.dtype)
         if sequences.form == "table" and self._table:
             T = int(sequences.lengths[0])
@@ -220,90 +188,19 @@ class SequenceEstimator(BaseEstimator):
             )
         return sequences
 
-    def _read_first(self, X: Any, dtype: np.dtype[Any]) -> Sequences:
-        """X, whose form others will be held to."""
-        sequences = read_sequences(X, dtype)
-        self._table = sequences.form == "table"
-        if self._table:
-            validate_data(self, X, skip_check_array=True)
-        else:
-            self.n_features_in_ = sequences.width
-            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit
-        return sequences
+    def _read_on(self, X: Any, y: Any) -> Lesson:
+        """For the network that there is."""
+        sequences = self._read(X)
+        rows = read_rows(y, sequences, self.model_.at)
+        return Lesson(sequences, rows, self._known_targets(rows), self.model_.at, {})
 
-    # ------------------------------------------------------------ learning
-
-    def _fit(self, X: Any, y: Any, begin: bool) -> Self:
-        """Learn until nothing gets better, or `max_iter` epochs."""
-        settings = Settings.of(self.get_params(deep=False))
-        self._random = check_random_state(self.random_state)
-        self._optimizer, self._clip = settings.optimizer, settings.clip
-        sequences, rows, targets = self._take_in(X, y, begin)
-        if not self.early_stopping:
-            self._learn(sequences, targets, settings, lambda: -self.loss_)
-            return self
-        alike = self._split_by(rows)
-        chosen, others = hold_out(len(sequences), settings.validation_fraction, alike, self._random)
-        by_step = self.model_.at == "every"
-        learned, scored = (sequences.rows_of(part) if by_step else part for part in (chosen, others))
-        held_out, truth = sequences.take(others), np.asarray(rows)[scored]
-        scores: list[float] = []
-
-        def score() -> float:
-            scores.append(self._score(truth, outputs_of(self.model_, held_out), None))
-            self._say(f"Validation score: {scores[-1]:f}")
-            return scores[-1]
-
-        stopping = self._learn(sequences.take(chosen), targets[learned], settings, score)
-        stopping.restore()
-        self.validation_scores_, self.best_validation_score_ = scores, stopping.best
-        return self
-
-    def _learn(
-        self, sequences: Sequences, targets: Array, settings: Settings, score: Callable[[], float]
-    ) -> Stopping:
-        """Epochs until their score gets no better."""
-        stopping = Stopping(self.model_, settings.tol, settings.n_iter_no_change)
-        updates = Updates(self.model_, self._optimizer, self._clip, settings.truncation, settings.threads)
-        while self.n_iter_ < settings.max_iter and not stopping.due:
-            self._epoch(updates, sequences, targets, settings.batch_size)
-            stopping.hear(score())
-        return stopping
-
-    def _fit_partially(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """One epoch."""
-        settings = Settings.of(self.get_params(deep=False))
-        if self.early_stopping:
-            raise ArgumentError(
-                "early_stopping=True found; expected False in partial_fit, which makes one epoch. Use fit, or "
-                "set_params(early_stopping=False)."
-            )
-        begin = not hasattr(self, "model_")
-        if begin:
-            self._random = check_random_state(self.random_state)
-            self._optimizer, self._clip = settings.optimizer, settings.clip
-        sequences, _, targets = self._take_in(X, y, begin, classes)
-        self._epoch(
-            Updates(self.model_, self._optimizer, self._clip, settings.truncation, settings.threads),
-            sequences,
-            targets,
-            settings.batch_size,
-        )
-        return self
-
-    def _take_in(self, X: Any, y: Any, begin: bool, classes: Any = None) -> tuple[Sequences, Any, Array]:
-        """Sequences, rows of y and targets; and, if this is the beginning, a new network for them."""
-        self.n_iter_ = 0
-        self.validation_scores_ = self.best_validation_score_ = None
-        if not begin:
-            sequences = self._read(X)
-            rows = read_rows(y, sequences, self.model_.at)
-            return sequences, rows, self._known_targets(rows)
+    def _read_first(self, X: Any, y: Any, random: np.random.RandomState, classes: Any = None) -> Lesson:
+        """With a new network, to whose form later ones will be held."""
         at, dtype = require_at(self.at), require_dtype(self.dtype)
-        sequences = self._read_first(X, dtype)
+        sequences = read_sequences(X, dtype)
         rows = read_rows(y, sequences, at)
-        targets, outputs = self._begin_targets(rows, dtype, classes)
-        self.model_ = SequenceModel(
+        targets, outputs, learned = self._first_targets(rows, dtype, classes)
+        model = SequenceModel(
             sequences.width,
             self.hidden_size,
             outputs,
@@ -315,18 +212,70 @@ class SequenceEstimator(BaseEstimator):
             dropout=self.dropout,
             init=self.init,
             dtype=dtype,
-            seed=int(self._random.randint(np.iinfo(np.int32).max)),
+            seed=int(random.randint(np.iinfo(np.int32).max)),
         )
-        self._prepare(self.model_, targets)
-        self.loss_curve_ = []
-        return sequences, rows, targets
+        self._prepare(model, targets)
+        table = is_table(X, sequences)
+        learned |= columns_of(X) if table else {"n_features_in_": sequences.width}
+        learned |= {"model_": model, "loss_curve_": [], "_table": table}
+        return Lesson(sequences, rows, targets, at, learned)
 
-    def _epoch(self, updates: Updates, sequences: Sequences, targets: Array, batch_size: int) -> None:
-        self.loss_ = updates.epoch(sequences, targets, batch_size, self._random if self.shuffle else None)
+    # ------------------------------------------------------------ learning
+
+    def _fit_partially(self, X: Any, y: Any, classes: Any = None) -> Self:
+        """One epoch."""
+        settings = Settings.of(self.get_params(deep=False))
+        if settings.early_stopping:
+            raise ArgumentError(
+                "early_stopping=True found; expected False in partial_fit, which makes one epoch. Use fit, or "
+                "set_params(early_stopping=False)."
+            )
+        if hasattr(self, "model_"):
+            lesson, random = self._read_on(X, y), self._random
+            _go_on(self._optimizer, settings.optimizer)
+            _go_on(self._clip, settings.clip)
+        else:
+            random = check_random_state(self.random_state)
+            lesson = self._read_first(X, y, random, classes)
+        self._begin(lesson, settings, random)
+        self._epoch(self._updates(settings), lesson, settings)
+        return self
+
+    def _learn(self, lesson: Lesson, settings: Settings, score: Callable[[], float]) -> Stopping:
+        """Epochs until their score gets no better, or there were `max_iter`."""
+        stopping = Stopping(self.model_, settings.tol, settings.n_iter_no_change)
+        updates = self._updates(settings)
+        while self.n_iter_ < settings.max_iter and not stopping.due:
+            self._epoch(updates, lesson, settings)
+            stopping.hear(score())
+        return stopping
+
+    def _begin(self, lesson: Lesson, settings: Settings, random: np.random.RandomState) -> None:
+        """Take over what was read. Nothing of an estimator changes before all is found to be in order."""
+        if lesson.learned:
+            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit
+            self.__dict__.update(lesson.learned)
+        self._random, self._optimizer, self._clip = random, settings.optimizer, settings.clip
+        self.n_iter_ = 0
+        self.validation_scores_ = self.best_validation_score_ = None
+
+    def _updates(self, settings: Settings) -> Updates:
+        return Updates(self.model_, self._optimizer, self._clip, settings.truncation, settings.threads)
+
+    def _epoch(self, updates: Updates, lesson: Lesson, settings: Settings) -> None:
+        random = self._random if settings.shuffle else None
+        self.loss_ = updates.epoch(lesson.sequences, lesson.targets, settings.batch_size, random)
         self.n_iter_ += 1
         self.loss_curve_.append(self.loss_)
-        self._say(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
+        _say(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}", settings)
 
-    def _say(self, line: str) -> None:
-        if self.verbose:
-            print(line, flush=True)  # noqa: T201  as scikit-learn's own do
+
+def _go_on(before: Optimizer | Clip | None, now: Optimizer | Clip | None) -> None:
+    """Give what one has learned to another of its kind, whose settings may differ."""
+    if before is not None and type(before) is type(now):
+        now.load(before.state)
+
+
+def _say(line: str, settings: Settings) -> None:
+    if settings.verbose:
+        print(line, flush=True)  # noqa: T201  as scikit-learn's own do

@@ -8,13 +8,16 @@ from throughtime.errors import DivergedError
 from throughtime.machine.arrays import Array
 from throughtime.machine.conditions import computing
 from throughtime.machine.workspace import Workspace
+from throughtime.networks.layer import State
 from throughtime.networks.sequence_model import SequenceModel
 from throughtime.optim import Clip, ClipResult, Optimizer, global_norm
 from throughtime.sklearn.sequences import Sequences
 from throughtime.truncation import Truncation
 
-# Steps of all sequences of a batch together: of 64 units some 60 MB, and far more than products need to be fast.
+# Steps of all sequences of a batch together: of 64 units some 60 MB, and far more than calls need to cost nothing.
 _AT_ONCE = 1 << 15
+# Sequences of a batch: far more than products need to be fast.
+_SIDE_BY_SIDE = 1 << 10
 
 
 class Updates:
@@ -89,17 +92,29 @@ class Updates:
 def outputs_of(model: SequenceModel, sequences: Sequences) -> Array:
     """Outputs (R, O): a row for each sequence or each step, as the model's `at` says, in the order of the sequences.
 
-    Sequences of similar lengths go side by side, so many at a time that memory does not grow with their number.
+    Sequences of similar lengths go side by side, over some steps at a time, from which the state is carried on: memory
+    grows neither with their number nor with their length. Those that have ended drop out.
     """
-    last = model.at == "last"
-    outputs = np.empty((len(sequences if last else sequences.steps), model.output_size), model.dtype)
+    outputs = np.empty(
+        (len(sequences if model.at == "last" else sequences.steps), model.output_size), model.dtype
+    )
     with computing():
-        for chosen in sequences.batches(max(1, _AT_ONCE // int(sequences.lengths.max()))):
-            rows, lengths = sequences.side_by_side(chosen)
-            found, _ = model.forward(sequences.steps[rows], lengths=lengths)
-            if last:
-                outputs[chosen] = found
-            else:
-                real = np.arange(len(rows))[:, None] < sequences.lengths[chosen]
-                outputs[rows[real]] = found[real]
+        for chosen in sequences.batches(min(_SIDE_BY_SIDE, _AT_ONCE)):
+            begin, state = 0, None
+            while len(chosen):
+                end = begin + _AT_ONCE // len(chosen)
+                rows, lengths = sequences.side_by_side(chosen, begin, end)
+                found, state = model.forward(sequences.steps[rows], state, lengths=lengths)
+                if model.at == "last":
+                    outputs[chosen] = found  # until a sequence ends, of the step that is its last so far
+                else:
+                    real = begin + np.arange(len(rows))[:, None] < sequences.lengths[chosen]
+                    outputs[rows[real]] = found[real]
+                going_on = sequences.lengths[chosen] > end
+                chosen, state, begin = chosen[going_on], _of(state, going_on), end
     return outputs
+
+
+def _of(state: State, chosen: Array) -> State:
+    """The state of some sequences of a batch."""
+    return tuple(part[:, chosen] for part in state) if isinstance(state, tuple) else state[:, chosen]

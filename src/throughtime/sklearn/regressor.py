@@ -34,10 +34,14 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     """
 
     _loss = "squared"
+    _single: bool  # one number for each target, of no axis of its own
     score = SequenceEstimator.score  # the mixin's own knows only one target a sequence
 
     def partial_fit(self, X: Any, y: Any) -> Self:
         """Go over some sequences once, in batches.
+
+        Parameters that were set since the last call hold from now on, such as `learning_rate_init`; those of the network,
+        `dtype` and `random_state` hold from the first call.
 
         Parameters
         ----------
@@ -59,11 +63,12 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def _begin_targets(self, rows: Any, dtype: np.dtype[Any], classes: Any) -> tuple[Array, int]:
+    def _first_targets(
+        self, rows: Any, dtype: np.dtype[Any], classes: Any
+    ) -> tuple[Array, int, dict[str, Any]]:
         numbers = read_numbers(rows, dtype)
-        self._single = numbers.ndim == 1
         targets = numbers.reshape(len(numbers), -1)
-        return targets, targets.shape[1]
+        return targets, targets.shape[1], {"_single": numbers.ndim == 1}
 
     def _known_targets(self, rows: Any) -> Array:
         numbers = read_numbers(rows, self.model_.dtype)

@@ -45,13 +45,17 @@ class Sequences:
         starts: Array = np.cumsum(self.lengths) - self.lengths
         return starts
 
-    def side_by_side(self, chosen: Array) -> tuple[Array, Array | None]:
+    def side_by_side(
+        self, chosen: Array, begin: int = 0, end: int | None = None
+    ) -> tuple[Array, Array | None]:
         """Where the steps of a batch stand, and the lengths.
 
         Parameters
         ----------
         chosen : int array (B,)
             The numbers of the sequences.
+        begin, end : int
+            Only of these steps; None for all up to the last. Each sequence has the first of them.
 
         Returns
         -------
@@ -59,9 +63,9 @@ class Sequences:
             Into `steps`; beyond a sequence's end its last step again.
         lengths : int64 array (B,), or None where all are T
         """
-        lengths = self.lengths[chosen]
+        lengths = np.minimum(self.lengths[chosen], self.lengths.max() if end is None else end) - begin
         T = lengths.max()
-        rows = self.starts[chosen] + np.minimum(np.arange(T)[:, None], lengths - 1)
+        rows = self.starts[chosen] + begin + np.minimum(np.arange(T)[:, None], lengths - 1)
         return rows, None if (lengths == T).all() else lengths
 
     def rows_of(self, chosen: Array) -> Array:
@@ -105,8 +109,8 @@ def read_sequences(X: Any, dtype: np.dtype[Any]) -> Sequences:
     Parameters
     ----------
     X : array-like (n, T) or (n, T, F), or sequence of n array-likes (T_i,) or (T_i, F)
-        Without F there is one feature a step. Arrays one by one, in a list, a tuple or an array of objects, are read as
-        such also where their lengths are equal; so are nested lists where they are not.
+        Without F there is one feature a step. A list, a tuple or an array of objects holds its sequences one by one,
+        also where their lengths are equal.
     dtype : numpy.dtype
         float32 or float64.
 
@@ -118,8 +122,21 @@ def read_sequences(X: Any, dtype: np.dtype[Any]) -> Sequences:
     items = _one_by_one(X)
     if items is not None:
         return _finite(_joined(items, dtype))
+    whole = X if hasattr(X, "ndim") else np.asarray(X)
+    if whole.ndim < 2:
+        found = f"has shape {whole.shape}" if whole.ndim else f"is of type {type(X).__name__}"
+        raise ShapeError(
+            f"X {found}; expected (n, T), (n, T, features), or a list of sequences. Reshape your data: one sequence alone is "
+            "X[None]."
+        )
+    if np.iscomplexobj(whole):
+        raise ArgumentError(
+            "Complex data not supported: X is complex; expected real numbers. Pass the real and the imaginary parts as features."
+        )
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found below
-        array = check_array(X, dtype=dtype, order="C", allow_nd=True, ensure_all_finite=False, input_name="X")
+        array = check_array(
+            whole, dtype=dtype, order="C", allow_nd=True, ensure_all_finite=False, input_name="X"
+        )
     if array.ndim > 3 or 0 in array.shape:
         raise ShapeError(
             f"X has shape {array.shape}; expected (n, T) or (n, T, features), with at least one of each. Reshape it."
@@ -129,16 +146,19 @@ def read_sequences(X: Any, dtype: np.dtype[Any]) -> Sequences:
     return _finite(Sequences(array.reshape(n * T, -1), np.full(n, T), form))
 
 
+def is_table(X: Any, sequences: Sequences) -> bool:
+    """Whether X has columns to scikit-learn, for which nested lists of one length are a table, too."""
+    nested = isinstance(X, list | tuple) and all(isinstance(item, list | tuple) for item in X)
+    return sequences.form == "table" or (
+        nested and len(set(sequences.lengths.tolist())) == 1 and not any(map(_has_steps, X[0]))
+    )
+
+
 def _one_by_one(X: Any) -> Sequence[Any] | None:
     """X, if it holds sequences one by one; None for what is an array as a whole."""
-    if isinstance(X, np.ndarray):
-        return (
-            X.tolist() if X.dtype == object and X.ndim == 1 and X.size and all(map(_has_steps, X)) else None
-        )
-    if not isinstance(X, list | tuple) or not all(map(_has_steps, X)):
-        return None
-    as_arrays = all(not isinstance(item, list | tuple) for item in X)
-    return X if X and (as_arrays or len({len(item) for item in X}) > 1) else None
+    if getattr(X, "ndim", 0) == 1:
+        X = np.asarray(X).tolist() if X.dtype == object else None
+    return X if isinstance(X, list | tuple) and any(map(_has_steps, X)) else None
 
 
 def _has_steps(item: Any) -> bool:

@@ -57,13 +57,22 @@ def hold_out(n: int, fraction: float, alike: Any, random: np.random.RandomState)
 
     Raises
     ------
-    ArgumentError, ValueError
-        There are too few sequences.
+    ArgumentError
+        There are too few sequences, or of one class.
     """
-    chosen, others = train_test_split(np.arange(n), test_size=fraction, random_state=random, stratify=alike)
-    if len(others) < 2:
+    held = math.ceil(fraction * n)
+    if not 2 <= held < n:
         raise ArgumentError(
-            f"validation_fraction={fraction:g} holds out {len(others)} of {n} sequences; expected at least 2. Raise it, or pass "
-            "more sequences."
+            f"validation_fraction={fraction:g} holds out {held} of {n} sequences; expected at least 2, and some to learn from. "
+            "Change it, pass more sequences, or set early_stopping=False."
         )
+    if alike is not None:
+        classes, counts = np.unique(alike, return_counts=True)
+        if min(held, n - held) < len(classes) or counts.min() < 2:
+            raise ArgumentError(
+                f"{len(classes)} classes, of which the smallest has {counts.min()} of {n} sequences, are to share {held} held out; "
+                "expected at least 2 sequences of each class, and one in either part. Change validation_fraction, pass more, or "
+                "set early_stopping=False."
+            )
+    chosen, others = train_test_split(np.arange(n), test_size=fraction, random_state=random, stratify=alike)
     return chosen, others

@@ -7,8 +7,8 @@ from throughtime.extras import require
 
 require("torch", "torch")
 
-from throughtime.torch.accelerate import Accelerated, accelerate  # noqa: E402
+from throughtime.torch.accelerate import Accelerated, accelerate, restore  # noqa: E402
 from throughtime.torch.diagnose import diagnose  # noqa: E402
 from throughtime.torch.layers.modules import GRU, LSTM, RNN  # noqa: E402
 
-__all__ = ["GRU", "LSTM", "RNN", "Accelerated", "accelerate", "diagnose"]
+__all__ = ["GRU", "LSTM", "RNN", "Accelerated", "accelerate", "diagnose", "restore"]

@@ -79,6 +79,32 @@ def accelerate(module: nn.Module) -> Accelerated:
     return done
 
 
+def restore(module: nn.Module) -> list[str]:
+    """Give the layers of `throughtime.torch` inside a model back to PyTorch's own code; the inverse of `accelerate`.
+
+    For what looks at a layer's class and not at what it computes: torch.jit.script, torch.fx, strict torch.export,
+    quantisation, and saving a whole module for a place without throughtime.
+
+    Returns
+    -------
+    list of str
+        The names of the layers that were given back.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(GRU(8, 32))
+    >>> restore(model), type(model[0])
+    (['0'], <class 'torch.nn.modules.rnn.GRU'>)
+    """
+    theirs = {ours: own for own, ours in _OURS.items()}
+    given_back = []
+    for name, layer in module.named_modules():
+        if type(layer) in theirs:
+            layer.__class__ = theirs[type(layer)]
+            given_back.append(name)
+    return given_back
+
+
 def _called(name: str) -> str:
     return repr(name) if name else "the model itself"
 
@@ -86,4 +112,6 @@ def _called(name: str) -> str:
 def _reason_to_leave(layer: nn.RNNBase) -> str | None:
     if type(layer) not in _OURS:
         return f"{type(layer).__name__} is a class of its own, which may compute otherwise"
+    if "forward" in vars(layer):
+        return "its forward has been replaced"
     return reason_of_layer(layer)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from throughtime.errors import ArgumentError
@@ -36,7 +37,9 @@ def diagnose(
     Parameters
     ----------
     module : torch.nn.Module
-        It runs once, in evaluation mode, and is left as it was, gradients, mode, buffers and random numbers included.
+        It runs once, in evaluation mode. Parameters' gradients, modes, buffers and PyTorch's random numbers are left as
+        they were, and so are attributes, among them tensors that it writes into, and lists, dictionaries and sets that it
+        changes; objects of other kinds that it changes stay changed.
     inputs : Any
         A tuple or mapping is its forward's arguments; anything else is the only one.
     loss : callable
@@ -72,6 +75,9 @@ def diagnose(
     the one loss E_t. Where they mix steps, as attention, pooling or another recurrent layer does, the output at t has a
     part in the losses of other steps, too, and the curve says how the layer itself carries back what arrives at t.
 
+    Where the model detaches the state or turns gradients off, nothing goes back beyond, as in training. Calls that only
+    warm the state up before that are no lags.
+
     A mean over N losses makes all norms smaller by 1/N, and leaves phi_l / phi_0 as it is. `output.retain_grad()` is no way
     to see any of this: a fused layer's output has no later steps behind it, and all lags but 0 are missing.
 
@@ -97,11 +103,12 @@ def diagnose(
             f"a {type(module).__name__} found; expected a torch.nn.Module. Models of throughtime's own go to "
             "throughtime.gradient_flow."
         )
-    if step is None:
-        return _of_layer(module, inputs, loss, find_layer(module, layer), max_lag, origins)
-    if layer is not None:
+    if layer is not None and step is not None:
         raise ArgumentError(f"layer={layer!r} and a step found; expected one of them. Leave out the layer.")
-    return _of_step(module, inputs, loss, find_step(module, step), max_lag, origins)
+    with torch.inference_mode(False):  # gradients can be turned on within no_grad(), but not within this
+        if step is None:
+            return _of_layer(module, inputs, loss, find_layer(module, layer), max_lag, origins)
+        return _of_step(module, inputs, loss, find_step(module, step), max_lag, origins)
 
 
 def _of_layer(

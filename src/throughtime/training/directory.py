@@ -33,24 +33,37 @@ def require_free(path: Path, mine: bool = False) -> None:
     mine : bool
         Whether it is `held` by the caller.
     """
+    require_place(path)
     try:
         _require_free(path, mine)
-    except OSError as error:  # the name itself is bad, such as one too long
-        raise RunError(
-            f"{path} cannot be written ({error.strerror}); expected a directory for the run. Name another one."
-        ) from None
+    except OSError as error:
+        raise unusable(path, error) from None
 
 
 def _require_free(path: Path, mine: bool) -> None:
-    if path.is_dir():
-        taken = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
-        if taken and not mine and is_held(path):
-            raise _in_use(path)
-        if taken and not _is_unbegun(path, taken):
-            raise RunError(
-                f"{path} already holds {taken[0]}; expected a new or empty directory. Name another one, or move this one away."
-            )
-    elif os.path.lexists(path):
+    if not path.is_dir():
+        return
+    taken = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+    if taken and not mine and is_held(path):
+        raise _in_use(path)
+    if taken and not _is_unbegun(path, taken):
+        raise RunError(
+            f"{path} already holds {taken[0]}; expected a new or empty directory. Name another one, or move this one away."
+        )
+
+
+def require_place(path: Path) -> None:
+    """Raise RunError unless there is a directory to write in, or one can be made. Nothing is written."""
+    try:
+        _require_place(path)
+    except OSError as error:  # the name itself is bad, such as one too long
+        raise unusable(path, error) from None
+
+
+def _require_place(path: Path) -> None:
+    if "\0" in str(path):
+        raise RunError(f"{str(path)!r} has a NUL; expected the name of a directory. Name another one.")
+    if not path.is_dir() and os.path.lexists(path):
         raise RunError(f"{path} is a file; expected a new or empty directory. Name another one.")
     nearest = next(parent for parent in (path, *path.absolute().parents) if os.path.lexists(parent))
     if not nearest.is_dir():
@@ -59,6 +72,13 @@ def _require_free(path: Path, mine: bool) -> None:
         raise RunError(
             f"{nearest} is not writable; expected a directory to make {path} in. Name another one, or change its permissions."
         )
+
+
+def unusable(path: Path, error: OSError) -> RunError:
+    """What to raise where a directory cannot be written."""
+    return RunError(
+        f"{path} cannot be written ({error.strerror}); expected a directory to write in. Name another one."
+    )
 
 
 def _is_unbegun(path: Path, names: list[str]) -> bool:
@@ -101,9 +121,7 @@ def held(path: Path) -> Iterator[None]:
     except Timeout:
         raise _in_use(path) from None
     except OSError as error:
-        raise RunError(
-            f"{path} cannot be written ({error.strerror}); expected a directory for the run. Name another one."
-        ) from None
+        raise unusable(path, error) from None
     try:
         yield
     finally:

@@ -59,7 +59,7 @@ def generate(
     Returns
     -------
     str
-        The prompt and what follows it. `<unk>` and sentence marks are never drawn.
+        The prompt and what follows it. `<unk>`, sentence marks and other special tokens are never drawn.
 
     Raises
     ------
@@ -107,9 +107,8 @@ def _pieces(
     writer: Writer, tokenizer: Tokenizer, prompt: str, ids: Array, length: int, by: By
 ) -> Iterator[str]:
     by_sentence = by == "sentence"
-    never = [token for token in (tokenizer.unknown_id, tokenizer.start_id) if token >= 0]
-    allowed = writer.allowed(never)
-    allowed_without_end = writer.allowed(never + [tokenizer.end_id] * (tokenizer.end_id >= 0))
+    allowed = writer.allowed([token for token in tokenizer.special_ids if token != tokenizer.end_id])
+    allowed_without_end = writer.allowed([*tokenizer.special_ids])
     text = TextStream(tokenizer)
     if prompt:
         yield prompt
@@ -134,7 +133,7 @@ def _pieces(
         for token in drawn.tolist():
             if token == NONE:
                 raise DivergedError(
-                    "the model's logits are not finite; expected finite numbers. Its weights are unfit: train again."
+                    "the model's logits are not finite; expected finite numbers. Its weights are unfit: train again, or take others."
                 )
             piece = text.push(token)
             if token == tokenizer.end_id:

@@ -55,9 +55,18 @@ class Rows:
 
     def header(self) -> tuple[str, str]:
         """Two lines: what the columns are, and their units."""
+        units = self.units()
+        return self._line({name: name for name in units}), self._line(units)
+
+    def row(self) -> str:
+        """The present numbers."""
+        return self._line(self.entries())
+
+    def units(self) -> dict[str, str]:
+        """What each column is measured in."""
         started = self._started
         bits = started is None or started.bits
-        units = {
+        return {
             "step": "" if started is None else f"of {started.steps:,}",
             "loss": "nats",
             "validation": "bits/char" if bits else "perplexity",
@@ -67,30 +76,27 @@ class Rows:
             "tokens": "a second",
             "time": "left",
         }
-        return self._line({name: name for name in units}), self._line(units)
 
-    def row(self) -> str:
-        """The present numbers."""
+    def entries(self) -> dict[str, str]:
+        """The present number of each column, or - where there is none yet; nothing before the first update."""
         step, found, probed = self.step, self._evaluated, self.probed
         if step is None:
-            return ""
+            return {}
         validation = "-"
         if found is not None:
             bits = found.bits_per_char
             validation = f"{found.perplexity:.4g}" if bits is None else f"{bits:.3f}"
         truncation = None if probed is None else probed.truncation
-        return self._line(
-            {
-                "step": f"{step.step:,}",
-                "loss": f"{self._loss:.3f}",
-                "validation": validation,
-                "gradient": f"{step.grad_norm:.3g}" + (" >" if step.clipped else ""),
-                "horizon": "-" if probed is None else horizon(probed.horizon, probed.censored),
-                "reach": "-" if truncation is None else f"{truncation['K']:,}",
-                "tokens": pace(step.tokens_per_second),
-                "time": clock(step.seconds_left),
-            }
-        )
+        return {
+            "step": f"{step.step:,}",
+            "loss": f"{self._loss:.3f}",
+            "validation": validation,
+            "gradient": f"{step.grad_norm:.3g}" + (" >" if step.clipped else ""),
+            "horizon": "-" if probed is None else horizon(probed.horizon, probed.censored),
+            "reach": "-" if truncation is None else f"{truncation['K']:,}",
+            "tokens": pace(step.tokens_per_second),
+            "time": clock(step.seconds_left),
+        }
 
     def _line(self, entries: dict[str, str]) -> str:
         adaptive = self._started is not None and self._started.adaptive

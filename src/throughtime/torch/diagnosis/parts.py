@@ -51,7 +51,7 @@ def find_layer(module: nn.Module, path: str | None) -> Part:
     ArgumentError
         There is none, or more than one and no name, or none of that name.
     """
-    found = {name: part for name, part in module.named_modules() if isinstance(part, LAYERS + CELLS)}
+    found = {name: part for name, part in _named_modules(module).items() if isinstance(part, LAYERS + CELLS)}
     listed = ", ".join(repr(name) for name in found)
     if not found:
         raise ArgumentError(
@@ -59,9 +59,10 @@ def find_layer(module: nn.Module, path: str | None) -> Part:
             "function that makes one step of time, as step='cell'."
         )
     if path is None:
-        if len(found) > 1:
+        apart = len(set(found.values()))
+        if apart > 1:
             raise ArgumentError(
-                f"{len(found)} recurrent layers found, {listed}; expected one. Name it, as layer={next(iter(found))!r}."
+                f"{apart} recurrent layers found, {listed}; expected one. Name it, as layer={next(iter(found))!r}."
             )
         path = next(iter(found))
     if path not in found:
@@ -98,9 +99,14 @@ def find_step(module: nn.Module, step: str | Callable[..., Any]) -> Part:
     )
 
 
+def _named_modules(module: nn.Module) -> dict[str, nn.Module]:
+    """By all of their names: one module may be registered under several."""
+    return dict(module.named_modules(remove_duplicate=False))
+
+
 def _named(module: nn.Module, path: str) -> Part:
     owner, _, attribute = path.rpartition(".")
-    parts = dict(module.named_modules())
+    parts = _named_modules(module)
     if path in parts:
         return Part(parts[path], "forward", path)
     function = getattr(parts.get(owner), attribute, None)

@@ -5,8 +5,10 @@ respect to these copies is what each call's own output does to the loss, and not
 one call to the one before it is kept, so that a gradient can be taken over it, call by call.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +29,7 @@ class Argument:
     given : Tensor
         As it came.
     leaf : Tensor
-        What the call worked with.
+        Of which the call worked with a copy.
     sources : set of (int, int)
         The call, and the place among its results, of all recorded results that `given` was computed from.
     """
@@ -45,6 +47,8 @@ class Call:
     ----------
     args, kwargs
         As the call was given them.
+    differentiable : bool
+        Whether the module had gradients on.
     returned : Any
         What it returned, of which `made` are the tensors.
     arguments : list of Argument
@@ -61,6 +65,7 @@ class Call:
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    differentiable: bool
     returned: Any = None
     arguments: list[Argument] = field(default_factory=list)
     made: list[Tensor] = field(default_factory=list)
@@ -81,7 +86,7 @@ def record(module: nn.Module, inputs: Any, loss: Callable[[Any], Tensor], part: 
     Raises
     ------
     ArgumentError
-        The part was never called, or the loss does not depend on it.
+        The part was never called, or never with gradients on, or the loss does not depend on it.
     """
     with _untouched(module), torch.enable_grad():
         recorder = _Recorder(getattr(part.owner, part.attribute))
@@ -91,6 +96,11 @@ def record(module: nn.Module, inputs: Any, loss: Callable[[Any], Tensor], part: 
         if not calls:
             raise ArgumentError(
                 f"{part} was not called; expected it to run with these inputs. Name a part that the module's forward calls."
+            )
+        if not any(call.differentiable for call in calls):
+            raise ArgumentError(
+                f"{part} was called with gradients off; expected them on, or the loss says nothing of it. Look for no_grad(), "
+                "inference_mode() or a checkpoint with use_reentrant=True around it in the module."
             )
         if not isinstance(value, Tensor):
             raise ArgumentError(
@@ -104,7 +114,7 @@ def record(module: nn.Module, inputs: Any, loss: Callable[[Any], Tensor], part: 
     if all(gradient is None for gradient in found):
         raise ArgumentError(
             f"the loss does not depend on what {part} gives; expected a gradient there. Look for detach(), no_grad() or "
-            "another part between them."
+            "inference_mode() around what lies between, or for another part there."
         )
     gradients = iter(found)
     for call in calls:
@@ -113,6 +123,8 @@ def record(module: nn.Module, inputs: Any, loss: Callable[[Any], Tensor], part: 
 
 
 def _run(module: nn.Module, inputs: Any) -> Any:
+    # A tensor made in inference mode takes no part in gradients, but a copy of it does.
+    inputs = map_tensors(inputs, lambda tensor: tensor.clone() if tensor.is_inference() else tensor)
     if isinstance(inputs, tuple) and not isinstance(inputs, PackedSequence):
         return module(*inputs)
     return module(**inputs) if isinstance(inputs, Mapping) else module(inputs)
@@ -130,11 +142,10 @@ class _Recorder:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         k = len(self.calls)
-        call = Call(args, kwargs)
+        call = Call(args, kwargs, torch.is_grad_enabled())
         self.calls.append(call)
-        with torch.enable_grad():
-            args, kwargs = map_tensors((args, kwargs), lambda tensor: self._taken_by(call, k, tensor))
-            call.returned = self.original(*args, **kwargs)
+        args, kwargs = map_tensors((args, kwargs), lambda tensor: self._taken_by(call, k, tensor))
+        call.returned = self.original(*args, **kwargs)
         shown = map_tensors(call.returned, lambda tensor: self._shown_by(call, k, tensor))
         places, taken = self._reached(call.made)
         call.hidden = bool(places or taken - {k})
@@ -142,15 +153,19 @@ class _Recorder:
         return shown
 
     def _taken_by(self, call: Call, k: int, tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor
         leaf = tensor.detach().requires_grad_()
         self._taken[id(leaf)] = k
         call.arguments.append(Argument(tensor, leaf, self._reached([tensor])[0]))
-        return leaf
+        return leaf.clone()  # the call may write into it
 
     def _shown_by(self, call: Call, k: int, tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor
         leaf = tensor.detach().requires_grad_()
-        with torch.enable_grad():
-            shown = leaf.clone()  # the rest of the module may write into it
+        # The rest of the module may write into it; and where the module has turned gradients off, none comes through it.
+        shown = leaf.clone()
         call.made.append(tensor)
         call.leaves.append(leaf)
         call.shown.append(shown)
@@ -177,10 +192,10 @@ class _Recorder:
 
 
 def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same value with its tensors of numbers changed, wherever they are in tuples, lists and mappings."""
+    """The same value with its tensors changed, wherever they are in tuples, lists and mappings."""
     match value:
         case Tensor():
-            return change(value) if value.is_floating_point() else value
+            return change(value)
         case PackedSequence():
             return value._replace(data=map_tensors(value.data, change))
         case tuple() if hasattr(value, "_fields"):
@@ -194,20 +209,28 @@ def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 @contextmanager
 def _untouched(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode for the block; then all attributes, modes, buffers and random numbers are as they were."""
-    attributes = [(part, dict(part.__dict__), dict(part._buffers)) for part in module.modules()]
-    values = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    """Evaluation mode for the block; then attributes, modes, and random numbers are as they were.
+
+    Attributes' values are, too, where they are tensors, lists, dictionaries and the like, buffers included; but not what lies
+    deeper in them.
+    """
+    attributes = [(part, dict(part.__dict__)) for part in module.modules()]
+    held = [value for _, kept in attributes for value in kept.values()]
+    containers = [(each, copy(each)) for each in held if isinstance(each, list | deque | dict | set)]
+    tensors = [each for each in [*held, *module.buffers()] if isinstance(each, Tensor)]
+    values = [(tensor, tensor.detach().clone()) for tensor in tensors]
     try:
         with torch.random.fork_rng(devices=[]):
             module.eval()
             yield
     finally:
-        for part, kept, buffers in attributes:
+        for part, kept in attributes:
             part.__dict__.clear()
             part.__dict__.update(kept)
-            part._buffers.clear()
-            part._buffers.update(buffers)
+        for container, content in containers:
+            container.clear()
+            (container.update if isinstance(container, dict | set) else container.extend)(content)
         with torch.no_grad():
-            for buffer, value in values:
-                if not torch.equal(buffer, value):
-                    buffer.copy_(value)
+            for tensor, value in values:
+                if not torch.equal(tensor, value):
+                    tensor.copy_(value)

@@ -35,6 +35,14 @@ class InPyTorch:
         """See `Spelling`."""
         return "with model.double() and inputs of the same type"
 
+    @property
+    def finds_not_a_number(self) -> str:
+        """See `Spelling`."""
+        return (
+            "Look at these with torch.isfinite; where all are finite, torch.autograd.detect_anomaly() tells which operation's "
+            "gradient is not."
+        )
+
     def code(self, network: Changes, changes: Changes) -> str | None:
         """Statements that make the layer anew, start its weights, and clip."""
         told = [*self._layer(network, changes), *self._start({**network, **changes}, changes.get("init"))]

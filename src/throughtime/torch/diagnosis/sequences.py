@@ -90,18 +90,28 @@ def _cell(module: nn.Module) -> Cell:
 def join(calls: list[Call], part: Part, layer: Recurrent) -> Sequences:
     """The calls one after the other in time, each beginning in the state that the one before it left, or in none.
 
+    Calls that no gradient reaches, as they only warm the state up, are left out.
+
     Raises
     ------
     ArgumentError, DtypeError
         They do not follow each other, something of one goes to another on another way, or the inputs' type is another.
     """
     stretches = [_Stretch(call, part, layer) for call in calls]
-    first = stretches[0]
     if len(calls) > 1:
         _require_alike(stretches, part)
     resets = [np.zeros(stretch.y.shape[:2], np.bool_) for stretch in stretches]
+    start = 0
     for k, (before, after) in enumerate(pairwise(stretches), start=1):
         resets[k][0] = _begins_anew(k, before, after, part)
+        if _is_cut(before, after, resets[k][0]):
+            if any(stretch.is_read() for stretch in stretches[start:k]):
+                raise ArgumentError(
+                    f"the state is detached between calls {k - 1} and {k} of {part}, so no gradient goes back beyond; expected it as "
+                    "the call left it. Take out detach() or no_grad(), or give inputs of one such stretch."
+                )
+            start = k
+            continue
         for name, gradient in before.others().items():
             if gradient.any():
                 raise ArgumentError(
@@ -109,8 +119,8 @@ def join(calls: list[Call], part: Part, layer: Recurrent) -> Sequences:
                     "the function that makes one step of time, as step='cell'."
                 )
         before.dy[-1] += before.dstate[0, -1]
-    reset = np.concatenate(resets)
-    dstate = stretches[-1].dstate
+    stretches, reset = stretches[start:], np.concatenate(resets[start:])
+    first, dstate = stretches[0], stretches[-1].dstate
     return Sequences(
         np.concatenate([stretch.x for stretch in stretches]),
         np.concatenate([stretch.y for stretch in stretches]),
@@ -176,6 +186,10 @@ class _Stretch:
         self.entered = [each.sources for each in call.arguments if each.given is not data]
         self.cell = layer.cell
 
+    def is_read(self) -> bool:
+        """Whether the loss reads anything of it."""
+        return bool(self.dy.any() or self.dstate.any())
+
     def others(self) -> dict[str, Array]:
         """The gradients of what is not the top layer's h, by name."""
         lower = {f"h of layer {k}": self.dstate[0, k] for k in range(self.dstate.shape[1] - 1)}
@@ -219,16 +233,17 @@ def _begins_anew(k: int, before: _Stretch, after: _Stretch, part: Part) -> Array
     """(B,) of bool: whether a sequence begins in a state of zeros, and not in the one that the call before it left."""
     entering = np.zeros_like(before.final) if after.state is None else after.state
     left = before.final
-    anew: Array = ~(entering == left).all(axis=(0, 1, 3)) & (entering == 0).all(axis=(0, 1, 3))
-    going_on: Array = (entering == left).all(axis=(0, 1, 3))
+    # What is not a number goes on, too: it is told of once the gradient is measured.
+    going_on: Array = ((entering == left) | (np.isnan(entering) & np.isnan(left))).all(axis=(0, 1, 3))
+    anew: Array = ~going_on & (entering == 0).all(axis=(0, 1, 3))
     if not (anew | going_on).all():
         raise ArgumentError(
             f"call {k} of {part} begins in a state that call {k - 1} did not leave; expected that one, or zeros. Name the step "
             f"itself, as step={part.path!r}: then what lies between is followed, too."
         )
-    if going_on.any() and (left != 0).any() and not any(after.entered):
-        raise ArgumentError(
-            f"the state is detached between calls {k - 1} and {k} of {part}, so no gradient goes back beyond; expected it as the "
-            "call left it. Take out detach() or no_grad(), or give inputs of one such stretch."
-        )
     return anew
+
+
+def _is_cut(before: _Stretch, after: _Stretch, anew: Array) -> bool:
+    """Whether a state goes on, but no gradient goes back through it."""
+    return bool(not anew.all() and (before.final != 0).any() and not any(after.entered))

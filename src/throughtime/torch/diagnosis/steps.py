@@ -4,7 +4,7 @@ The gradients of many output steps go back at once, each apart, as in `throughti
 step after the other, with all output steps whose gradient comes through it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +17,7 @@ from throughtime.flow.measure import Measured, mean, percentiles
 from throughtime.flow.origins import choose_origins, lags_to_measure
 from throughtime.flow.words import counted
 from throughtime.machine.arrays import Array
+from throughtime.torch.diagnosis.batched import gradients
 from throughtime.torch.diagnosis.numbers import require_numbers
 from throughtime.torch.diagnosis.parts import Part
 from throughtime.torch.diagnosis.recorded import Call
@@ -160,28 +161,6 @@ class Steps:
             gradient = total.get(q) if q in state else arrived.get(q)
             whole[q] = torch.zeros(n, *call.made[q].shape) if gradient is None else gradient
         return whole, found[len(state) :]
-
-
-def gradients(
-    results: Sequence[Tensor], of: Sequence[Tensor], arriving: Sequence[Tensor | None]
-) -> list[Tensor | None]:
-    """Many gradients of the same results taken back at once: `arriving` and what is returned have an axis more, the first.
-
-    None stands for zeros.
-    """
-    pairs = [(made, given) for made, given in zip(results, arriving, strict=True) if given is not None]
-    if not pairs or not of:
-        return [None] * len(of)
-    made, given = map(list, zip(*pairs, strict=True))
-    how = {"retain_graph": True, "allow_unused": True}
-    try:
-        return list(torch.autograd.grad(made, of, given, is_grads_batched=True, **how))
-    except RuntimeError:  # an operation that cannot be taken many at a time
-        each = [torch.autograd.grad(made, of, list(row), **how) for row in zip(*given, strict=True)]
-        return [
-            None if any(g is None for g in column) else torch.stack(column)
-            for column in zip(*each, strict=True)
-        ]
 
 
 class _Rows:

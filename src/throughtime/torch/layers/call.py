@@ -12,6 +12,7 @@ from throughtime.networks.bidirectional import SUFFIXES
 
 # PyTorch's own computations, by the names its modules call them with.
 _OWN = torch._VF
+_NOTHING = torch.empty(0, device="cpu")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ class Call:
         """The same call on other tensors, in the order of `tensors`."""
         count = 1 + len(self.states)
         return replace(self, input=tensors[0], states=tensors[1:count], weights=tensors[count:])
+
+    def without_tensors(self) -> Self:
+        """The same call, of which `on` makes one again; of the states it knows how many there are."""
+        return replace(self, input=_NOTHING, states=(_NOTHING,) * len(self.states), weights=())
 
     def by_pytorch(self) -> tuple[Tensor, ...]:
         """y and the last states, by PyTorch's own code."""

@@ -1,5 +1,6 @@
 """PyTorch's recurrent layers with another computation: parameters, checks, methods and errors are PyTorch's own."""
 
+import inspect
 from collections.abc import Callable
 from types import FunctionType, SimpleNamespace
 from typing import Any
@@ -23,9 +24,10 @@ def _computation(name: str, cell: Cell) -> Callable[..., tuple[Tensor, ...]]:
 
     def computed(*arguments: Any) -> tuple[Tensor, ...]:
         call = Call.of(name, arguments)
-        reason = reason_for_own_code(call, cell)
+        keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in call.tensors)
+        reason = reason_for_own_code(call, cell, keep)
         if reason is None:
-            return compute(call, cell)
+            return compute(call, cell, keep)
         if reason:
             say(reason)
         return call.by_pytorch()
@@ -39,6 +41,12 @@ _COMPUTATIONS = SimpleNamespace(**{name: _computation(name, cell) for name, cell
 
 def _with_sweeps(forward: Any) -> Any:
     """A layer's forward as PyTorch wrote it, but for the functions that it hands the computing to."""
+    forward = inspect.unwrap(forward)
+    if "_VF" not in forward.__code__.co_names:
+        raise ImportError(
+            f"torch {torch.__version__} found, in which {forward.__qualname__} hands its computing to another place; expected a "
+            "version that is known. Type: pip install 'torch<2.14'."
+        )
     scope = {**forward.__globals__, "_VF": _COMPUTATIONS}
     return FunctionType(forward.__code__, scope, forward.__name__, forward.__defaults__, forward.__closure__)
 
@@ -48,8 +56,8 @@ class RNN(nn.RNN):
 
     Arguments, parameters, shapes, packed sequences and errors are those of the class it derives from; see there. CUDA
     tensors, types other than float32 and float64, autocast, transforms of torch.func and gradients of gradients
-    are left to PyTorch's own code, which is said once. As many threads work as `torch.get_num_threads` allows, where
-    the work is worth them.
+    are left to PyTorch's own code, which is said once; so are, silently, calls of a few steps and others that it makes faster.
+    As many threads work as `torch.get_num_threads` allows, where the work is worth them.
 
     Examples
     --------

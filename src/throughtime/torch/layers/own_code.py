@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import sys
 import warnings
 
 import torch
@@ -13,10 +14,14 @@ from throughtime.torch.layers.call import Call
 
 _DTYPES = torch.float32, torch.float64
 _PLAIN = Tensor, nn.Parameter
+_OURS = "throughtime", "torch"
 _PROJECTED = "proj_size is set"
 # A call of the sweeps begins with about 0.1 ms of Python, and as much on the way back: over fewer steps PyTorch has done
-# as much by then. It is an LSTM's whole forward pass that PyTorch fuses in float32.
-FEWEST_STEPS = {"rnn_tanh": 8, "rnn_relu": 8, "gru": 4, "lstm": 8}
+# as much by then. With a way back, and without.
+FEWEST_STEPS = {"rnn_tanh": (8, 32), "rnn_relu": (8, 32), "gru": (4, 12), "lstm": (8, 8)}
+# A packed batch is padded for the sweeps; where less of it than this is real PyTorch, which is not slowed by padding, is faster.
+_REAL = 0.25
+_WIDE = 512
 BEYOND_ONE_GRADIENT = "a gradient of a gradient, or many gradients at once, were asked for"
 
 
@@ -25,11 +30,19 @@ def say(reason: str) -> None:
     """Warn that PyTorch computes, once in a process for each reason."""
     warnings.warn(
         f"throughtime.torch leaves a call to PyTorch's own code: {reason}. The result is PyTorch's, and so is the speed.",
-        stacklevel=2,
+        stacklevel=_level_of_the_caller(),
     )
 
 
-def reason_for_own_code(call: Call, cell: Cell) -> str | None:
+def _level_of_the_caller() -> int:
+    """How far up from `say` the code is that is neither PyTorch's nor ours."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def reason_for_own_code(call: Call, cell: Cell, keep: bool) -> str | None:
     """Why PyTorch must compute this call itself; None where the sweeps can.
 
     The reason is empty where nothing is to be said: PyTorch refuses what is wrong in words of its own, and of a few steps
@@ -53,7 +66,7 @@ def reason_for_own_code(call: Call, cell: Cell) -> str | None:
         return f"its type is {dtype}"
     if len(call.weights) != len(call.names):
         return _PROJECTED
-    return None if _fits(call, cell) else ""
+    return None if _fits(call, cell) and _pays(call, keep) else ""
 
 
 def reason_of_layer(layer: nn.RNNBase) -> str | None:
@@ -90,7 +103,7 @@ def _fits(call: Call, cell: Cell) -> bool:
     *lead, I = call.input.shape
     if call.batch_sizes is not None:
         T, B = len(call.batch_sizes), int(call.batch_sizes[0])
-        if lead != [int(call.batch_sizes.sum())]:
+        if lead != [int(call.batch_sizes.sum())] or bool((call.batch_sizes.diff() > 0).any()):
             return False
     elif len(lead) == 2:
         T, B = reversed(lead) if call.batch_first else lead
@@ -100,12 +113,34 @@ def _fits(call: Call, cell: Cell) -> bool:
     expected = _shapes(cell, call.bias, L, directions, I, H)
     state = directions * L, B, H
     return (
-        FEWEST_STEPS[call.name] <= T
-        and min(B, I) > 0
+        min(T, B, I) > 0
         and len(call.states) == len(cell.states)
         and all(each.shape == state for each in call.states)
         and all(map(operator.eq, [weight.shape for weight in call.weights], expected))
     )
+
+
+def _pays(call: Call, keep: bool) -> bool:
+    """Whether PyTorch's own code is not the faster one."""
+    if call.batch_sizes is None:
+        T = call.input.shape[1 if call.batch_first else 0]
+    else:
+        T = len(call.batch_sizes)
+        if len(call.input) < _REAL * T * int(call.batch_sizes[0]):
+            return False
+    if call.name == "lstm" and call.input.dtype == torch.float32 and not (keep and _is_wide(call)):
+        return False
+    return bool(FEWEST_STEPS[call.name][0 if keep else 1] <= T)
+
+
+def _is_wide(call: Call) -> bool:
+    """Whether a step has enough units, of all sequences, for the sweeps to be faster than what is fused as they are.
+
+    PyTorch fuses an LSTM in float32. There a narrow one takes 0.8 to 1.1 of the sweeps' time, and one without a way back
+    0.75 to 1.05.
+    """
+    _, B, H = call.states[0].shape
+    return bool(B * H >= _WIDE)
 
 
 @functools.cache

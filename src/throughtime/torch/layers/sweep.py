@@ -6,17 +6,19 @@ import torch
 from torch import Tensor
 
 from throughtime.cells.cell import Cell
+from throughtime.machine.arrays import Array
 from throughtime.torch.layers.call import Call
 from throughtime.torch.layers.own_code import BEYOND_ONE_GRADIENT, say
-from throughtime.torch.layers.passes import Pass
+from throughtime.torch.layers.passes import forward
 
 
-def compute(call: Call, cell: Cell) -> tuple[Tensor, ...]:
-    """y and the last states of a call that fits the sweeps."""
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in call.tensors):
+def compute(call: Call, cell: Cell, keep: bool) -> tuple[Tensor, ...]:
+    """y and the last states of a call that fits the sweeps; with a way back if they are to `keep` one."""
+    if keep:
         result: tuple[Tensor, ...] = _Sweep.apply(call, cell, *call.tensors)
         return result
-    return _tensors(Pass(call, cell, keep=False))
+    passed = forward(call, cell, keep)
+    return _tensors(passed.y, *passed.states)
 
 
 class _Sweep(torch.autograd.Function):
@@ -26,28 +28,30 @@ class _Sweep(torch.autograd.Function):
     def forward(ctx: Any, call: Call, cell: Cell, *tensors: Tensor) -> tuple[Tensor, ...]:
         # PyTorch's own code, should it be asked for later, draws dropout from here.
         ctx.random = torch.get_rng_state() if call.draws else None
-        passed = Pass(call, cell, keep=True)
-        ctx.call, ctx.passed = call, passed
-        # The pass refers to the same memory; these tell whether it was changed in place since.
-        ctx.save_for_backward(*tensors)
+        passed = forward(call, cell, keep=True)
+        # All that is large is autograd's to keep, to let go, and to find changed in place since.
+        ctx.save_for_backward(*tensors, *_tensors(*passed.kept))
+        ctx.call, ctx.back = call.without_tensors(), passed.back
         ctx.set_materialize_grads(False)
-        return _tensors(passed)
+        return _tensors(passed.y, *passed.states)
 
     @staticmethod
+    @torch.compiler.disable
     def backward(ctx: Any, dy: Tensor | None, *dstates: Tensor | None) -> tuple[Tensor | None, ...]:
-        tensors, wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        wanted, saved = ctx.needs_input_grad[2:], ctx.saved_tensors  # once: a checkpoint computes them then
+        tensors, kept = saved[: len(wanted)], saved[len(wanted) :]
+        call = ctx.call.on(tensors)
         if torch.is_grad_enabled() or any(map(_is_batched, (dy, *dstates))):
             say(BEYOND_ONE_GRADIENT)
-            return None, None, *_differentiably(ctx.call.on(tensors), wanted, (dy, *dstates), ctx.random)
-        spend = not torch._C._autograd._get_current_graph_task_keep_graph()
-        dx, dfirst, dweights = ctx.passed.backward(
-            None if dy is None else dy.numpy(),
-            [None if each is None else each.numpy() for each in dstates],
+            return None, None, *_differentiably(call, wanted, (dy, *dstates), ctx.random)
+        dx, dfirst, dweights = ctx.back.go(
+            call,
+            [tensor.numpy() for tensor in kept],
+            _array(dy),
+            [_array(each) for each in dstates],
             wanted[0],
-            spend,
+            spend=not torch._C._autograd._get_current_graph_task_keep_graph(),
         )
-        if spend:
-            ctx.passed = None
         found = (dx, *dfirst, *dweights)
         return (
             None,
@@ -56,16 +60,20 @@ class _Sweep(torch.autograd.Function):
         )
 
 
+def _array(gradient: Tensor | None) -> Array | None:
+    return None if gradient is None else gradient.resolve_neg().numpy()
+
+
+def _tensors(*arrays: Array) -> tuple[Tensor, ...]:
+    return (*map(torch.from_numpy, arrays),)
+
+
 def _is_batched(gradient: Tensor | None) -> bool:
     """Whether it stands for many gradients at once, as `is_grads_batched` and torch.func.vmap have them."""
     functorch = torch._C._functorch
     return gradient is not None and (
         functorch.is_batchedtensor(gradient) or functorch.is_legacy_batchedtensor(gradient)
     )
-
-
-def _tensors(passed: Pass) -> tuple[Tensor, ...]:
-    return (*map(torch.from_numpy, (passed.y, *passed.states)),)
 
 
 def _differentiably(
