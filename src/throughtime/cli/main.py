@@ -93,8 +93,8 @@ EXAMPLES = {
         "throughtime import rnn.safetensors --tokenizer words.txt --nonlinearity tanh",
     ),
     "task": (
-        "throughtime task temporal-order --length 30 --clip-norm 1 --seeds 5",
-        "throughtime task adding --length 50-100 --cell lstm --optimizer adam --lr 0.005",
+        "throughtime task temporal-order --length 30 --clip-norm 1",
+        "throughtime task adding --length 50-99 --cell lstm --optimizer adam",
     ),
     "compare": (
         "throughtime compare book.txt --hidden-size 100 --max-steps 2000",

@@ -94,8 +94,9 @@ class Trial:
         model = self.make_model()
         self.make_optimizer()
         self.make_clip()
+        truncation = self.make_truncation()
         if self.omega:
-            check_omega(self.omega, model.layers.cell, self.make_truncation())
+            check_omega(self.omega, model.layers.cell, truncation)
 
     @property
     def tested(self) -> int | Lengths:
