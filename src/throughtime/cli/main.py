@@ -53,6 +53,10 @@ VERBS = {
         "throughtime.cli.compare:compare",
         "Train variants of one setting on the same text, and compare how far their gradients reach.",
     ),
+    "task": (
+        "throughtime.cli.task:task",
+        "Train networks on a task of long dependencies, from several seeds, until they succeed or a limit is met.",
+    ),
     "runs": (
         "throughtime.cli.runs:runs",
         "List the runs in a directory: what each is, how far it came, how good it is.",
@@ -87,6 +91,10 @@ EXAMPLES = {
     "import": (
         "throughtime import theirs.safetensors --tokenizer symbols.json",
         "throughtime import rnn.safetensors --tokenizer words.txt --nonlinearity tanh",
+    ),
+    "task": (
+        "throughtime task temporal-order --length 30 --clip-norm 1",
+        "throughtime task adding --length 50-99 --cell lstm --optimizer adam",
     ),
     "compare": (
         "throughtime compare book.txt --hidden-size 100 --max-steps 2000",

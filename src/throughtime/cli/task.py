@@ -1,0 +1,132 @@
+"""`throughtime task`: whether a network can learn what lies far back."""
+
+import sys
+from dataclasses import asdict, fields
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from throughtime.cli.parameters import takes
+from throughtime.cli.task_options import TaskOptions, parse_lengths
+
+if TYPE_CHECKING:
+    from throughtime.study.trial import Result, Trial
+
+
+@takes(TaskOptions)
+def task(options: TaskOptions, typed: list[str]) -> None:
+    """Train networks on a task of long dependencies, from several seeds, until they succeed or a limit is met.
+
+    Success is less than 1% of fresh sequences answered wrong. A trial that meets --max-steps or --max-seconds was capped: it
+    has not failed.
+    """
+    from throughtime.study.trial import Result
+    from throughtime.study.workers import cores, run_trials
+    from throughtime.training.metrics import to_json
+
+    trials = make_trials(options)
+    found: dict[int, Result] = {}
+    for trial, result in run_trials(trials, cores() if options.jobs is None else options.jobs):
+        found[trial.seed] = result
+        if not options.quiet:
+            print(f"{len(found)} of {len(trials)}: seed {trial.seed} {_in_words(result)}", file=sys.stderr)
+    results = [found[trial.seed] for trial in trials]
+    if options.as_json:
+        print(to_json(summary(trials, results)))
+    else:
+        _print(trials, results)
+
+
+def make_trials(options: TaskOptions) -> "list[Trial]":
+    """One for each seed.
+
+    Raises
+    ------
+    ArgumentError
+        A setting is bad, or two contradict each other.
+    """
+    from throughtime.study.trial import Trial
+
+    wanted = {each.name for each in fields(Trial)} - {"task", "seed", "length", "test_length"}
+    settings = {name: value for name, value in asdict(options).items() if name in wanted}
+    return [
+        Trial(
+            task=options.name,
+            seed=options.seed + n,
+            length=parse_lengths(options.length),
+            test_length=None if options.test_length is None else parse_lengths(options.test_length),
+            **settings,
+        )
+        for n in range(options.seeds)
+    ]
+
+
+def summary(trials: "list[Trial]", results: "list[Result]") -> dict[str, Any]:
+    """What `--json` prints: over the seeds, then seed by seed."""
+    succeeded = [result for result in results if result.success]
+    return {
+        "task": trials[0].task,
+        "settings": {name: value for name, value in trials[0].record().items() if name != "seed"},
+        "success_rate": len(succeeded) / len(results),
+        "seeds": [trial.seed for trial in trials],
+        "steps": median(result.steps for result in succeeded) if succeeded else None,
+        "seconds": sum(result.seconds for result in results),
+        "horizon_before": _median([result.horizon_before for result in results]),
+        "horizon_after": _median([result.horizon_after for result in results]),
+        "trials": [
+            {"seed": trial.seed, "success": result.success, **asdict(result)}
+            for trial, result in zip(trials, results, strict=True)
+        ],
+    }
+
+
+def _median(values: list[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def _in_words(result: "Result") -> str:
+    """How a trial ended."""
+    how = {
+        "success": "succeeded",
+        "steps": "met the limit of updates",
+        "time": "met the limit of time",
+        "diverged": "diverged",
+    }[result.ended]
+    return f"{how} after {result.steps:,} updates in {result.seconds:.0f} s, {result.error_rate:.1%} wrong"
+
+
+def _print(trials: "list[Trial]", results: "list[Result]") -> None:
+    """A line for each seed, and one for all."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for name in ("seed", "ended", "updates", "seconds", "wrong", "horizon before", "after"):
+        table.add_column(name, justify="left" if name == "ended" else "right")
+    for trial, result in zip(trials, results, strict=True):
+        table.add_row(
+            str(trial.seed),
+            {"steps": "capped: updates", "time": "capped: time"}.get(result.ended, result.ended),
+            f"{result.steps:,}",
+            f"{result.seconds:.1f}",
+            f"{result.error_rate:.1%}",
+            _horizon(result.horizon_before, result.horizon_before_censored),
+            _horizon(result.horizon_after, result.horizon_after_censored),
+        )
+    Console().print(table)
+    whole = summary(trials, results)
+    successes = sum(result.success for result in results)
+    line = (
+        f"{trials[0].task}, length {_length(trials[0].length)}: {successes} of {len(results)} seeds succeeded"
+    )
+    print(line + (f", after {whole['steps']:,.0f} updates (median)." if successes else "."))
+
+
+def _horizon(lag: int | None, censored: bool) -> str:
+    if lag is None:
+        return "-"
+    return f"at least {lag}" if censored else str(lag)
+
+
+def _length(length: int | tuple[int, int]) -> str:
+    return str(length) if isinstance(length, int) else f"{length[0]} to {length[1]}"
