@@ -146,6 +146,18 @@ def test_layer_that_computes_something_else_is_found_out():
     assert "differ by" in refusal(tt.ArgumentError, Doubled(3, 4), X + 1, total)
 
 
+@pytest.mark.parametrize("gain", [8, 20])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_chaotic_layers_are_no_other_layers(kind, gain):
+    """Their recurrence multiplies rounding until outputs have nothing in common."""
+    torch.manual_seed(0)
+    layer = kind(8, 16)
+    with torch.no_grad():
+        layer.weight_hh_l0 *= gain
+    flow = tt_torch.diagnose(layer, torch.randn(150, 2, 8), lambda out: out[0][-1].square().sum())
+    assert [finding.name for finding in flow.findings] == ["exploding"]
+
+
 def test_step_must_be_a_part_of_the_module():
     model = looped(lambda self, x, h, _: self.advance(x, h))
     assert "no such function in Composed" in refusal(tt.ArgumentError, model, X, total, "retreat")
