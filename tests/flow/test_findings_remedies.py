@@ -172,7 +172,7 @@ def test_without_a_run_a_command_describes_the_network():
         "tt.SequenceModel(..., cell='rnn', hidden_size=16, num_layers=1, init='weight_hh=orthogonal')"
     )
     assert str(found).endswith(f"\n>>> {found.command}")
-    assert "Of the 50 lags that were looked at the network learns from" in found.meaning
+    assert "Of the 50 lags that the usual truncation reaches over the network learns from" in found.meaning
     assert only(flow_of(plain("relu"))).command.endswith("init='weight_hh=identity,bias=0')")
     exploding = only(flow_of(plain("tanh", orthogonal(3.0), 0.0)))
     assert (exploding.name, exploding.command) == ("exploding", "tt.ClipNorm(1.0)")

@@ -314,6 +314,18 @@ def test_a_shut_gate_is_opened_by_its_bias(bias):
     assert (layer.bias_ih_l0[8:] != 1).all()
 
 
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_a_gate_that_forgets_is_opened_by_the_code_that_is_told(kind, num_layers):
+    torch.manual_seed(0)
+    layer, x = kind(3, 8, num_layers), torch.randn(120, 2, 3)
+    (finding,) = tt_torch.diagnose(layer, x, lambda out: out[0][-1].sum()).findings
+    assert finding.name == "forgetting"
+    carried_out(finding.command, model=layer)
+    assert tt_torch.diagnose(layer, x, lambda out: out[0][-1].sum()).findings == []
+    assert tt_torch.diagnose(kind(3, 8), x, total).findings == []  # a loss at each step
+
+
 def test_code_for_every_change_that_findings_ask_for():
     found = evidence(nn.RNN(3, 4, nonlinearity="relu"))
     code = {

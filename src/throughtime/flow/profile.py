@@ -13,7 +13,7 @@ from throughtime.flow.conditions import WeightConditions, weight_conditions
 from throughtime.flow.curve import Curve, Horizon
 from throughtime.flow.layer_gradients import layer_gradients
 from throughtime.flow.measure import measure
-from throughtime.flow.origins import choose_origins, lags_to_measure
+from throughtime.flow.origins import choose_origins, lags_to_measure, steps_to_loss
 from throughtime.flow.saturation import Saturation, measure_saturation
 from throughtime.flow.spelling import OwnModel, Spelling
 from throughtime.machine.arrays import Array
@@ -61,6 +61,9 @@ class GradientFlow:
         Copies of the recurrent weights, layer by layer; none of such a step.
     spelling : Spelling
         How findings write code that changes the network.
+    steps_to_loss : float
+        The median, over the steps that a loss follows, of how many steps ahead the next one is: 0 where each has its own, about
+        T / 2 with one at the end of T steps. Losses that are no origins count.
 
     Notes
     -----
@@ -80,6 +83,7 @@ class GradientFlow:
     dtype: str
     weights: list[Array] = field(repr=False)
     spelling: Spelling = field(repr=False, default=OwnModel())
+    steps_to_loss: float = field(repr=False, default=0.0)
 
     @property
     def num_layers(self) -> int:
@@ -313,4 +317,5 @@ def gradient_flow(
         layers.dtype.name,
         [found.params[f"weight_hh_l{k}"].copy() for k in range(len(found.trace.layers))],
         spelling,
+        steps_to_loss(found.losses_at),
     )

@@ -171,7 +171,10 @@ class Evidence:
     @property
     def wanted_lags(self) -> str:
         """The same in words."""
-        return f"{lags(self.wanted)} that {'training reaches over' if self.training else 'were looked at'}"
+        if self.training is not None:
+            return f"{lags(self.wanted)} that training reaches over"
+        usual = self.wanted < int(self.flow.lags[-1])
+        return f"{lags(self.wanted)} that {'the usual truncation reaches over' if usual else 'were measured'}"
 
     @cached_property
     def lost(self) -> float:

@@ -9,7 +9,7 @@ from throughtime.flow.findings.numbers import lags, percent, plain
 
 # More than half of the lags that training reaches for then share 1% of the gradient. A tanh network with the usual start
 # has its horizon at 8 lags, so it is told from 16 on.
-_SHORT = 2
+SHORT = 2
 # An orthogonal or identity start has 1, the usual one 0.58.
 _SMALL_RADIUS = 0.9
 # Of the time in which units are saturated: below it is no cause.
@@ -32,7 +32,7 @@ class Remedy(NamedTuple):
 def is_short(evidence: Evidence) -> bool:
     """Whether the gradient falls to nothing well before the last lag that training reaches for."""
     horizon = evidence.horizon
-    return evidence.measured and not horizon.censored and _SHORT * horizon <= evidence.wanted
+    return evidence.measured and not horizon.censored and SHORT * horizon <= evidence.wanted
 
 
 def vanishing(evidence: Evidence) -> Finding | None:
