@@ -202,3 +202,16 @@ def test_lost_is_the_share_that_the_truncation_leaves_out():
     lags = np.arange(61)
     expected = 1 - (a**lags * np.clip((k - lags) / k, 0, 1)).sum() / (a**lags).sum()
     assert math.isclose(Evidence(flow, trained(f"chunk:{k}")).lost, expected, rel_tol=1e-9)
+
+
+@pytest.mark.parametrize(("scale", "cell"), [(1.0, "lstm"), (1.05, "lstm"), (0.8, "rnn")])
+def test_a_start_is_not_told_to_whoever_has_such_weights(scale, cell):
+    found = only(flow_of(plain("tanh", orthogonal(scale), 1.6)), trained())
+    assert f"--cell {cell} " in found.command
+    assert ("are orthogonal" in found.evidence) is (cell == "lstm")
+
+
+def test_relus_that_are_the_identity_get_a_gate():
+    found = only(flow_of(plain("relu", np.eye(16), -0.2)))
+    assert "the recurrent weights are the identity" in found.evidence
+    assert found.command.startswith("tt.SequenceModel(..., cell='lstm'")

@@ -291,6 +291,20 @@ def test_vanishing_is_told_with_code_that_a_pytorch_user_types():
     assert tt_torch.diagnose(model, x, total).half_life > 1.5 * before.half_life
 
 
+def test_what_is_orthogonal_already_gets_another_cell():
+    torch.manual_seed(0)
+    model = Composed(lambda self, x: self.rnn(x)[0], rnn=nn.RNN(3, 8, 2))
+    x = 3 * torch.randn(70, 2, 3)
+    (first,) = tt_torch.diagnose(model, x, total).findings
+    carried_out(first.command, model=model)
+    (then,) = tt_torch.diagnose(model, x, total).findings
+    assert first.name == then.name == "vanishing"
+    assert "the recurrent weights are orthogonal" in then.evidence
+    assert "orthogonal" not in then.remedy
+    assert then.remedy.endswith("or a GRU. Or use ReLUs, and start as the identity.")
+    assert then.command.startswith("model.rnn = nn.LSTM(..., hidden_size=8, num_layers=2); ")
+
+
 def test_cells_have_no_layers_in_their_names():
     loop = looped(lambda self, x, h, _: self.cell(x, h), nn.RNNCell(3, 3))
     x = torch.randn(70, 2, 3, generator=torch.Generator().manual_seed(0))
