@@ -72,7 +72,7 @@ def test_layer_must_be_one_that_is_named():
 
 @pytest.mark.parametrize("found", ["bidirectional", "proj_size"])
 def test_layers_with_other_equations_are_refused(found):
-    layer = nn.LSTM(3, 4, bidirectional=True) if found == "bidirectional" else nn.LSTM(3, 4, proj_size=2)
+    layer = nn.LSTM(3, 4, 2, bidirectional=True) if found == "bidirectional" else nn.LSTM(3, 4, proj_size=2)
     assert found in refusal(tt.ArgumentError, layer, X, total)
 
 
@@ -95,6 +95,10 @@ def test_loss_must_be_a_tensor_that_depends_on_the_layer():
         assert "does not depend on what the GRU itself gives" in refusal(
             tt.ArgumentError, nn.GRU(3, 4), X, loss
         )
+
+
+def test_loss_must_be_a_function():
+    assert "lambda" in refusal(tt.ArgumentError, nn.GRU(3, 4), X, torch.tensor(1.0))
 
 
 def test_layer_must_run():
