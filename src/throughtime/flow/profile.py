@@ -148,7 +148,11 @@ class GradientFlow:
 
     @cached_property
     def findings(self) -> "list[Finding]":
-        """What stands out, with the evidence in numbers and a remedy each; none for a healthy network."""
+        """What stands out, with the evidence in numbers and a remedy each.
+
+        None means that no illness was found which throughtime knows of, or that too little was measured to find any
+        (`curve().too_short`).
+        """
         from throughtime.flow.findings import Evidence, find
 
         return find(Evidence(self, None))
@@ -186,11 +190,31 @@ class GradientFlow:
         return plot_flow(self, ax)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Write the report: one page that opens without a network."""
+        """Write the report: one page that opens without a network.
+
+        Raises
+        ------
+        ArgumentError
+            The file cannot be written.
+        DivergedError
+            The gradient is no number.
+        """
         from throughtime.flow.report import flow_page
         from throughtime.storage import write_whole
 
-        write_whole(Path(path), flow_page(self).encode("utf-8", "backslashreplace"))
+        page = flow_page(self).encode("utf-8", "backslashreplace")
+        try:
+            write_whole(Path(path), page)
+        except OSError as error:
+            raise ArgumentError(
+                f"path {os.fspath(path)!r} cannot be written: {error.strerror}; expected a file in a directory that is there. "
+                "Make the directory, or name another."
+            ) from error
+
+    def __str__(self) -> str:
+        from throughtime.flow.words import flow_in_words
+
+        return flow_in_words(self)
 
     def _repr_html_(self) -> str:
         from throughtime.flow.notebook import notebook_view
