@@ -151,8 +151,9 @@ def test_flow_refuses_a_page_that_cannot_be_written_before_it_measures(
     assert result.err.count("\n") == 1
 
 
-def test_flow_of_a_text_that_is_too_short_claims_no_health(cli, trained, tmp_path):
-    (tmp_path / "tiny.txt").write_text("the")
+@pytest.mark.parametrize("text", ["the", "the s"])
+def test_flow_of_a_text_that_is_too_short_claims_no_health(cli, trained, tmp_path, text):
+    (tmp_path / "tiny.txt").write_text(text)
     for how in ([], ["--quiet"]):
         result = cli("flow", trained, "tiny.txt", "--html", "a.html", *how)
         assert result.code == 0

@@ -172,7 +172,7 @@ def test_without_a_run_a_command_describes_the_network():
         "tt.SequenceModel(..., cell='rnn', hidden_size=16, num_layers=1, init='weight_hh=orthogonal')"
     )
     assert str(found).endswith(f"\n>>> {found.command}")
-    assert "Of the 50 lags that were looked at the network learns from" in found.meaning
+    assert "Of the 50 lags that the usual truncation reaches over the network learns from" in found.meaning
     assert only(flow_of(plain("relu"))).command.endswith("init='weight_hh=identity,bias=0')")
     exploding = only(flow_of(plain("tanh", orthogonal(3.0), 0.0)))
     assert (exploding.name, exploding.command) == ("exploding", "tt.ClipNorm(1.0)")
@@ -202,3 +202,16 @@ def test_lost_is_the_share_that_the_truncation_leaves_out():
     lags = np.arange(61)
     expected = 1 - (a**lags * np.clip((k - lags) / k, 0, 1)).sum() / (a**lags).sum()
     assert math.isclose(Evidence(flow, trained(f"chunk:{k}")).lost, expected, rel_tol=1e-9)
+
+
+@pytest.mark.parametrize(("scale", "cell"), [(1.0, "lstm"), (1.05, "lstm"), (0.8, "rnn")])
+def test_a_start_is_not_told_to_whoever_has_such_weights(scale, cell):
+    found = only(flow_of(plain("tanh", orthogonal(scale), 1.6)), trained())
+    assert f"--cell {cell} " in found.command
+    assert ("are orthogonal" in found.evidence) is (cell == "lstm")
+
+
+def test_relus_that_are_the_identity_get_a_gate():
+    found = only(flow_of(plain("relu", np.eye(16), -0.2)))
+    assert "the recurrent weights are the identity" in found.evidence
+    assert found.command.startswith("tt.SequenceModel(..., cell='lstm'")

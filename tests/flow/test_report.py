@@ -164,7 +164,8 @@ def test_what_is_too_short_to_judge_is_not_called_healthy():
     assert "Too short to tell" in page
     assert "--max-lag" in page
     assert "no illness" not in page
-    page = page_of(findings=[], flow=falling([1.0, 0.5, 0.25])).text
+    assert "Too short to tell" in page_of(findings=[], flow=falling([1.0, 0.5, 0.25])).text
+    page = page_of(findings=[], flow=falling([1.0, 1e-3, 1e-6])).text
     assert "Too short to tell" not in page
     assert "no illness" in page
 

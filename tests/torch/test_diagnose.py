@@ -202,6 +202,28 @@ def test_batch_first_and_unbatched_inputs_are_the_same_sequences():
         )
 
 
+@pytest.mark.parametrize("reads", ["output", "both"])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_both_directions_the_forward_one_is_measured(kind, batch_first, reads):
+    both, one = make_layer(kind, bidirectional=True, batch_first=batch_first), make_layer(kind)
+    one.load_state_dict(both.state_dict(), strict=False)
+    x, dy, dh = draw(T, B, I), draw(T, B, 2 * H), draw(2, B, H, seed=2) * (reads == "both")
+
+    def loss(returned):
+        y, state = returned
+        h = state[0] if kind == "lstm" else state
+        return ((y.transpose(0, 1) if batch_first else y) * dy).sum() + (h * dh).sum()
+
+    found = tt_torch.diagnose(both, x.transpose(0, 1) if batch_first else x, loss)
+    dy_forward = dy[..., :H].clone()
+    dy_forward[-1] += dh[0]
+    exact = tt.gradient_flow(same_layer(one), x.numpy(), dy_forward.numpy())
+    assert found.hidden_size == H
+    for part, norms in exact.norms.items():
+        np.testing.assert_allclose(found.norms[part], norms, rtol=1e-12)
+
+
 @pytest.mark.parametrize("enforce_sorted", [True, False])
 def test_packed_sequences_are_measured_within_their_lengths(enforce_sorted):
     class Packed(nn.Module):

@@ -72,7 +72,7 @@ def test_layer_must_be_one_that_is_named():
 
 @pytest.mark.parametrize("found", ["bidirectional", "proj_size"])
 def test_layers_with_other_equations_are_refused(found):
-    layer = nn.LSTM(3, 4, bidirectional=True) if found == "bidirectional" else nn.LSTM(3, 4, proj_size=2)
+    layer = nn.LSTM(3, 4, 2, bidirectional=True) if found == "bidirectional" else nn.LSTM(3, 4, proj_size=2)
     assert found in refusal(tt.ArgumentError, layer, X, total)
 
 
@@ -95,6 +95,10 @@ def test_loss_must_be_a_tensor_that_depends_on_the_layer():
         assert "does not depend on what the GRU itself gives" in refusal(
             tt.ArgumentError, nn.GRU(3, 4), X, loss
         )
+
+
+def test_loss_must_be_a_function():
+    assert "lambda" in refusal(tt.ArgumentError, nn.GRU(3, 4), X, torch.tensor(1.0))
 
 
 def test_layer_must_run():
@@ -144,6 +148,18 @@ def test_layer_that_computes_something_else_is_found_out():
             return 2 * y, h
 
     assert "differ by" in refusal(tt.ArgumentError, Doubled(3, 4), X + 1, total)
+
+
+@pytest.mark.parametrize("gain", [8, 20])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_chaotic_layers_are_no_other_layers(kind, gain):
+    """Their recurrence multiplies rounding until outputs have nothing in common."""
+    torch.manual_seed(0)
+    layer = kind(8, 16)
+    with torch.no_grad():
+        layer.weight_hh_l0 *= gain
+    flow = tt_torch.diagnose(layer, torch.randn(150, 2, 8), lambda out: out[0][-1].square().sum())
+    assert [finding.name for finding in flow.findings] == ["exploding"]
 
 
 def test_step_must_be_a_part_of_the_module():
@@ -279,6 +295,20 @@ def test_vanishing_is_told_with_code_that_a_pytorch_user_types():
     assert tt_torch.diagnose(model, x, total).half_life > 1.5 * before.half_life
 
 
+def test_what_is_orthogonal_already_gets_another_cell():
+    torch.manual_seed(0)
+    model = Composed(lambda self, x: self.rnn(x)[0], rnn=nn.RNN(3, 8, 2))
+    x = 3 * torch.randn(70, 2, 3)
+    (first,) = tt_torch.diagnose(model, x, total).findings
+    carried_out(first.command, model=model)
+    (then,) = tt_torch.diagnose(model, x, total).findings
+    assert first.name == then.name == "vanishing"
+    assert "the recurrent weights are orthogonal" in then.evidence
+    assert "orthogonal" not in then.remedy
+    assert then.remedy.endswith("or a GRU. Or use ReLUs, and start as the identity.")
+    assert then.command.startswith("model.rnn = nn.LSTM(..., hidden_size=8, num_layers=2); ")
+
+
 def test_cells_have_no_layers_in_their_names():
     loop = looped(lambda self, x, h, _: self.cell(x, h), nn.RNNCell(3, 3))
     x = torch.randn(70, 2, 3, generator=torch.Generator().manual_seed(0))
@@ -300,6 +330,18 @@ def test_a_shut_gate_is_opened_by_its_bias(bias):
     assert layer.bias_hh_l0[4:8].tolist() == [0.0] * 4
     assert (layer.bias_ih_l0[:4] != 1).all()
     assert (layer.bias_ih_l0[8:] != 1).all()
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_a_gate_that_forgets_is_opened_by_the_code_that_is_told(kind, num_layers):
+    torch.manual_seed(0)
+    layer, x = kind(3, 8, num_layers), torch.randn(120, 2, 3)
+    (finding,) = tt_torch.diagnose(layer, x, lambda out: out[0][-1].sum()).findings
+    assert finding.name == "forgetting"
+    carried_out(finding.command, model=layer)
+    assert tt_torch.diagnose(layer, x, lambda out: out[0][-1].sum()).findings == []
+    assert tt_torch.diagnose(kind(3, 8), x, total).findings == []  # a loss at each step
 
 
 def test_code_for_every_change_that_findings_ask_for():

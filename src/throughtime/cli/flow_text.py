@@ -41,7 +41,7 @@ def tell_findings(found: "Diagnosis") -> Iterator[str]:
     """The findings, each with its command."""
     from throughtime.flow.words import TOO_SHORT
 
-    if not found.findings and found.evidence.measured:
+    if not found.findings and not found.evidence.curve.too_short:
         yield "Nothing stands out: no illness that throughtime knows of was found."
     elif not found.findings:
         yield from textwrap.wrap(TOO_SHORT, _WIDTH)

@@ -12,6 +12,8 @@ from throughtime.machine.arrays import Array
 
 # Below this share of phi_0 a lag tells nothing of how phi falls.
 _USABLE = 1e-6
+# A curve that ends before this lag, and has not fallen by then, says nothing of the lags that training reaches over.
+_FEW = 10
 # So that rounding does not put a sum beyond an edge that it meets exactly.
 _TIE = 1 + 1e-12
 
@@ -124,6 +126,11 @@ class Curve:
             return math.nan
         slope = self.fit.slope
         return math.inf if slope >= 0 else math.log(2) / -slope
+
+    @property
+    def too_short(self) -> bool:
+        """Whether so few lags were measured, and so much lies beyond them, that nothing can be said of how phi falls."""
+        return math.isnan(self.half_life) or bool(self.lags[-1] < _FEW and self.horizon().censored)
 
     @cached_property
     def mean_lag(self) -> float:

@@ -40,8 +40,9 @@ def layer_gradients(
     there = (dy != 0).any(axis=2)
     if last is not None:
         there[trace.lengths - 1, np.arange(trace.B)] |= (last != 0).any(axis=(0, 1, 3))
-    steps, sequences = np.nonzero(chosen & real & there)
-    found = StepGradients(layer.params, trace, steps, sequences, dy[steps, sequences])
+    there &= real
+    steps, sequences = np.nonzero(chosen & there)
+    found = StepGradients(layer.params, trace, steps, sequences, dy[steps, sequences], there)
     if last is None:
         return found
     # The last state is that of each sequence's own last step.

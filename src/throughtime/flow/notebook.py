@@ -1,6 +1,5 @@
 """A flow as a notebook shows it: the few numbers that matter, the curves, and what stands out."""
 
-import math
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -8,8 +7,7 @@ from throughtime.errors import DivergedError
 from throughtime.flow.drawing import STYLE
 from throughtime.flow.drawing.frame import element
 from throughtime.flow.report.lags import lag_svg, lag_title
-from throughtime.flow.report.of_flow import cell_in_words
-from throughtime.flow.words import ELSEWHERE, half_life_in_words, horizon_in_words
+from throughtime.flow.words import ELSEWHERE, cell_in_words, reach_in_words
 
 if TYPE_CHECKING:
     from throughtime.flow.profile import GradientFlow
@@ -30,16 +28,9 @@ _STYLE = """.tt-notebook { max-width: 1000px; --tt-paper: transparent;
 def notebook_view(flow: "GradientFlow") -> str:
     """Return a flow as a fragment of HTML that brings its own style, and follows the notebook's light or dark."""
     try:
-        record, curve = flow.record(), flow.curve()
+        record, curve, reach = flow.record(), flow.curve(), reach_in_words(flow)
     except DivergedError as error:
         return element("p", escape(str(error)))
-    found = "no gradient"
-    if curve.phi[0] > 0:
-        horizon = curve.horizon()
-        found = (
-            f"half-life {half_life_in_words(curve.half_life)}, "
-            f"horizon {horizon_in_words(horizon, horizon.censored)}"
-        )
     charts = [
         element("div", element("p", escape(lag_title(state))), lag_svg(record, state, None))
         for state in record["norms"]
@@ -48,7 +39,7 @@ def notebook_view(flow: "GradientFlow") -> str:
         element("li", element("b", escape(f"{found.severity}: {found.name}")), " ", escape(found.evidence))
         for found in flow.findings
     ]
-    nothing = "Too short to tell." if math.isnan(curve.half_life) else "Nothing stands out."
+    nothing = "Too short to tell." if curve.too_short else "Nothing stands out."
     if curve.phi[0] == 0:
         nothing = ELSEWHERE
     said = element("ul", *findings) if findings else element("p", nothing)
@@ -56,7 +47,7 @@ def notebook_view(flow: "GradientFlow") -> str:
     return element(
         "div",
         element("style", STYLE + _STYLE),
-        element("p", element("b", escape(f"{cell_in_words(flow)}: {found}"))),
+        element("p", element("b", escape(f"{cell_in_words(flow)}: {reach}"))),
         element("div", *charts, class_="tt-charts"),
         said,
         more if findings else "",

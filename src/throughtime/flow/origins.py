@@ -74,3 +74,22 @@ def choose_origins(origins: Any, T: int, B: int, max_lag: int) -> Array:
         )
     chosen[array] = True
     return chosen
+
+
+def steps_to_loss(losses_at: Array) -> float:
+    """The median, over the steps that a loss follows, of how many steps ahead the next one is; 0 where each has its own.
+
+    Parameters
+    ----------
+    losses_at : (T, B) of bool
+
+    Examples
+    --------
+    >>> last = np.arange(11)[:, None] == 10
+    >>> steps_to_loss(last), steps_to_loss(~last)
+    (5.0, 0.0)
+    """
+    steps = np.arange(len(losses_at))[:, None]
+    never = len(losses_at)
+    following = np.minimum.accumulate(np.where(losses_at, steps, never)[::-1])[::-1]
+    return float(np.median((following - steps)[following < never]))

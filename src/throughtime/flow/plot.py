@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from throughtime.extras import require
-from throughtime.flow.report.of_flow import cell_in_words
-from throughtime.flow.words import half_life_in_words
+from throughtime.flow.words import cell_in_words, half_life_in_words
 from throughtime.machine.arrays import Array
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from throughtime.flow.conditions import WeightConditions, weight_conditions
 from throughtime.flow.curve import Curve, Horizon
 from throughtime.flow.layer_gradients import layer_gradients
 from throughtime.flow.measure import measure
-from throughtime.flow.origins import choose_origins, lags_to_measure
+from throughtime.flow.origins import choose_origins, lags_to_measure, steps_to_loss
 from throughtime.flow.saturation import Saturation, measure_saturation
 from throughtime.flow.spelling import OwnModel, Spelling
 from throughtime.machine.arrays import Array
@@ -61,6 +61,9 @@ class GradientFlow:
         Copies of the recurrent weights, layer by layer; none of such a step.
     spelling : Spelling
         How findings write code that changes the network.
+    steps_to_loss : float
+        The median, over the steps that a loss follows, of how many steps ahead the next one is: 0 where each has its own, about
+        T / 2 with one at the end of T steps. Losses that are no origins count.
 
     Notes
     -----
@@ -80,6 +83,7 @@ class GradientFlow:
     dtype: str
     weights: list[Array] = field(repr=False)
     spelling: Spelling = field(repr=False, default=OwnModel())
+    steps_to_loss: float = field(repr=False, default=0.0)
 
     @property
     def num_layers(self) -> int:
@@ -144,7 +148,11 @@ class GradientFlow:
 
     @cached_property
     def findings(self) -> "list[Finding]":
-        """What stands out, with the evidence in numbers and a remedy each; none for a healthy network."""
+        """What stands out, with the evidence in numbers and a remedy each.
+
+        None means that no illness was found which throughtime knows of, or that too little was measured to find any
+        (`curve().too_short`).
+        """
         from throughtime.flow.findings import Evidence, find
 
         return find(Evidence(self, None))
@@ -182,11 +190,31 @@ class GradientFlow:
         return plot_flow(self, ax)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Write the report: one page that opens without a network."""
+        """Write the report: one page that opens without a network.
+
+        Raises
+        ------
+        ArgumentError
+            The file cannot be written.
+        DivergedError
+            The gradient is no number.
+        """
         from throughtime.flow.report import flow_page
         from throughtime.storage import write_whole
 
-        write_whole(Path(path), flow_page(self).encode("utf-8", "backslashreplace"))
+        page = flow_page(self).encode("utf-8", "backslashreplace")
+        try:
+            write_whole(Path(path), page)
+        except OSError as error:
+            raise ArgumentError(
+                f"path {os.fspath(path)!r} cannot be written: {error.strerror}; expected a file in a directory that is there. "
+                "Make the directory, or name another."
+            ) from error
+
+    def __str__(self) -> str:
+        from throughtime.flow.words import flow_in_words
+
+        return flow_in_words(self)
 
     def _repr_html_(self) -> str:
         from throughtime.flow.notebook import notebook_view
@@ -313,4 +341,5 @@ def gradient_flow(
         layers.dtype.name,
         [found.params[f"weight_hh_l{k}"].copy() for k in range(len(found.trace.layers))],
         spelling,
+        steps_to_loss(found.losses_at),
     )

@@ -1,15 +1,20 @@
 """What a flow amounts to in words: the same in a terminal, on a page, in a figure and in a notebook."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from throughtime.errors import DivergedError
 from throughtime.flow.findings.numbers import percent
 from throughtime.machine.arrays import Array
 
+if TYPE_CHECKING:
+    from throughtime.flow.profile import GradientFlow
+
 TOO_SHORT = (
-    "Too short to tell: with fewer than three lags nothing can be said of how the gradient falls. Give a longer text, or more "
-    "of --max-lag."
+    "Too short to tell: over so few lags nothing can be said of how the gradient falls. Give a longer text, or longer "
+    "sequences, or more of --max-lag."
 )
 
 ELSEWHERE = (
@@ -54,6 +59,35 @@ def horizon_in_words(lags: int, censored: bool) -> str:
     ('20 lags', 'at least 1 lag')
     """
     return f"{'at least ' if censored else ''}{counted(lags, 'lag')}"
+
+
+def cell_in_words(flow: "GradientFlow") -> str:
+    """What was measured, such as `lstm, 2 layers of 64 units`."""
+    layers = f"{flow.num_layers} layers of " if flow.num_layers > 1 else ""
+    return f"{flow.name}, {layers}{flow.hidden_size} units"
+
+
+def reach_in_words(flow: "GradientFlow") -> str:
+    """Half-life and horizon, where there is a gradient."""
+    curve = flow.curve()
+    if curve.phi[0] == 0:
+        return "no gradient"
+    horizon = curve.horizon()
+    return f"half-life {half_life_in_words(curve.half_life)}, horizon {horizon_in_words(horizon, horizon.censored)}"
+
+
+def flow_in_words(flow: "GradientFlow") -> str:
+    """A whole flow in a line, with the names of its findings."""
+    try:
+        reach = reach_in_words(flow)
+    except DivergedError as error:
+        return f"{cell_in_words(flow)}: {error}"
+    names = [finding.name for finding in flow.findings]
+    if names:
+        told = f"{counted(len(names), 'finding')}: {', '.join(names)}"
+    else:
+        told = "too short to tell" if flow.curve().too_short else "no findings"
+    return f"{cell_in_words(flow)}: {reach}; {told}"
 
 
 def underflow_in_words(shares: Array, dtype: str) -> str:

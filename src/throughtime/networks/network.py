@@ -210,7 +210,10 @@ class Network(Parametrised):
         """
         with computing():
             call = self._call(inputs, state, reset, lengths)
-            scored = self._scored(targets, call).chosen(chosen.ravel())
+            every = self._scored(targets, call)
+            losses_at = np.zeros(chosen.shape, np.bool_)
+            losses_at.ravel()[slice(None) if every.rows is None else every.rows] = True
+            scored = every.chosen(chosen.ravel())
             run = self._run(call, workspace)
             outputs = read_out(self._readout(), run.y, scored.rows, workspace)
             losses[self.loss](outputs, scored.targets, 1.0)
@@ -218,7 +221,9 @@ class Network(Parametrised):
             steps, sequences = np.divmod(scored.rows, call.source.B)
             dy = np.matmul(outputs, self._readout()["readout.weight"])
         order = np.lexsort((sequences, steps))
-        return StepGradients(self._layer_params(), run.trace, steps[order], sequences[order], dy[order])
+        return StepGradients(
+            self._layer_params(), run.trace, steps[order], sequences[order], dy[order], losses_at
+        )
 
     def _learn(
         self,
@@ -348,8 +353,9 @@ class _Run(NamedTuple):
 class StepGradients(NamedTuple):
     """Origins in the order of their steps, (R,) each, and dE_t/dh of the last layer at t itself, (R, H).
 
-    params are the recurrent layers' own, by PyTorch's names; trace is their forward pass. dstate (STATES, num_layers, R, H)
-    is the gradient on other ways than by y, at t itself, too; None where there are none.
+    params are the recurrent layers' own, by PyTorch's names; trace is their forward pass. losses_at (T, B) of bool are all
+    steps with a loss, origins or not. dstate (STATES, num_layers, R, H) is the gradient on other ways than by y, at t itself,
+    too; None where there are none.
     """
 
     params: dict[str, Array]
@@ -357,6 +363,7 @@ class StepGradients(NamedTuple):
     steps: Array
     sequences: Array
     dy: Array
+    losses_at: Array
     dstate: Array | None = None
 
 

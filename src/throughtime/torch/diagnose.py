@@ -30,8 +30,8 @@ def diagnose(
 ) -> GradientFlow:
     """Measure how strongly the loss at step t reaches the state at step t - l in a PyTorch model, exactly.
 
-    An nn.RNN, nn.GRU or nn.LSTM in one direction, or one of their cells in a loop, goes through throughtime's own sweeps
-    with the model's weights. Any other recurrence is measured, too, if its step is named: PyTorch then differentiates the
+    An nn.RNN, nn.GRU or nn.LSTM, or one of their cells in a loop, goes through throughtime's own sweeps with the model's
+    weights; of a bidirectional one, which may have a single layer, the forward direction is measured. Any other recurrence is measured, too, if its step is named: PyTorch then differentiates the
     step, many output steps at once, which takes longer.
 
     Parameters
@@ -65,7 +65,7 @@ def diagnose(
     Raises
     ------
     ArgumentError, DtypeError
-        There is no such layer or step, or it reads both directions, projects its state, or is not float32 or float64 on
+        There is no such layer or step, or it has several layers in both directions, projects its state, or is not float32 or float64 on
         the CPU; the loss does not depend on it; or the state is not handed from one call to the next.
 
     Notes
@@ -102,6 +102,11 @@ def diagnose(
         raise ArgumentError(
             f"a {type(module).__name__} found; expected a torch.nn.Module. Models of throughtime's own go to "
             "throughtime.gradient_flow."
+        )
+    if not callable(loss):
+        raise ArgumentError(
+            f"loss is a {type(loss).__name__}; expected a function of what the module returns. Pass lambda out: "
+            "nn.functional.mse_loss(out, target), or the like."
         )
     if layer is not None and step is not None:
         raise ArgumentError(f"layer={layer!r} and a step found; expected one of them. Leave out the layer.")

@@ -23,6 +23,8 @@ USUAL_LR = 2e-3
 _LESS = 0.25
 # The default truncation: by it a network is judged whose training nothing limits, or is not known.
 _USUAL = 50
+# By so much a singular value may be off 1: training moves what began orthogonal.
+_NEARLY = 0.1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -171,7 +173,10 @@ class Evidence:
     @property
     def wanted_lags(self) -> str:
         """The same in words."""
-        return f"{lags(self.wanted)} that {'training reaches over' if self.training else 'were looked at'}"
+        if self.training is not None:
+            return f"{lags(self.wanted)} that training reaches over"
+        usual = self.wanted < int(self.flow.lags[-1])
+        return f"{lags(self.wanted)} that {'the usual truncation reaches over' if usual else 'were measured'}"
 
     @cached_property
     def lost(self) -> float:
@@ -187,6 +192,20 @@ class Evidence:
         None where the cell's equations are not known.
         """
         return None if self.flow.cell is None else passes_on(self.flow.cell)
+
+    @cached_property
+    def orthogonal(self) -> bool:
+        """Whether the recurrent weights of all layers neither shrink nor stretch what passes through, by their singular values."""
+        weights = self.flow.weights
+        return bool(weights) and all(
+            np.allclose(np.linalg.svd(W, compute_uv=False), 1, rtol=0, atol=_NEARLY) for W in weights
+        )
+
+    @cached_property
+    def identity(self) -> bool:
+        """Whether the recurrent weights of all layers leave each unit's state to itself."""
+        weights = self.flow.weights
+        return bool(weights) and all(np.allclose(W, np.eye(len(W)), rtol=0, atol=_NEARLY) for W in weights)
 
     @property
     def activations(self) -> set[str]:

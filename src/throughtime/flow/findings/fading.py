@@ -9,7 +9,7 @@ from throughtime.flow.findings.numbers import lags, percent, plain
 
 # More than half of the lags that training reaches for then share 1% of the gradient. A tanh network with the usual start
 # has its horizon at 8 lags, so it is told from 16 on.
-_SHORT = 2
+SHORT = 2
 # An orthogonal or identity start has 1, the usual one 0.58.
 _SMALL_RADIUS = 0.9
 # Of the time in which units are saturated: below it is no cause.
@@ -32,7 +32,7 @@ class Remedy(NamedTuple):
 def is_short(evidence: Evidence) -> bool:
     """Whether the gradient falls to nothing well before the last lag that training reaches for."""
     horizon = evidence.horizon
-    return evidence.measured and not horizon.censored and _SHORT * horizon <= evidence.wanted
+    return evidence.measured and not horizon.censored and SHORT * horizon <= evidence.wanted
 
 
 def vanishing(evidence: Evidence) -> Finding | None:
@@ -71,6 +71,8 @@ def _cause(evidence: Evidence) -> str:
     if conditions.must_vanish or conditions.radius < _SMALL_RADIUS:
         return f"{found}, and the recurrent weights are small (spectral radius {conditions.radius:.2g})"
     began = f", and the recurrent weights started {start}" if start in _CARRYING else ""
+    if evidence.orthogonal and not began:
+        began = f", and the recurrent weights are {'the identity' if evidence.identity else 'orthogonal'}"
     if conditions.activation == "identity":
         return f"{found}{began}: the directions in which the loss changes are among those that W shrinks"
     (unit,) = evidence.flow.saturation[-1].gates.values()  # of cells with one gate conditions speak
@@ -100,14 +102,16 @@ def _remedy(evidence: Evidence) -> Remedy:
             "stretch what passes through. An LSTM with forget bias 1, or a GRU, can learn to remember for longer still.",
             {"nonlinearity": "tanh", "init": orthogonal},
         )
-    if not kinds or evidence.started("weight_hh") in _CARRYING:
+    if "relu" in kinds and evidence.started("weight_hh") not in _CARRYING and not evidence.identity:
+        return relu_remedy(evidence)
+    if not kinds or evidence.started("weight_hh") in _CARRYING or evidence.orthogonal:
+        by_stream = evidence.training is not None and evidence.training.seq_len is not None
+        relu = "" if by_stream or "tanh" not in kinds else " Or use ReLUs, and start as the identity."
         return Remedy(
             "Use a cell whose state passes on by itself, through a gate: an LSTM with forget bias 1, so that it remembers "
-            "from the start, or a GRU.",
+            f"from the start, or a GRU.{relu}",
             _LSTM,
         )
-    if "relu" in kinds:
-        return relu_remedy(evidence)
     return Remedy(
         "Start the recurrent weights orthogonal: they then neither shrink nor stretch what passes through. An LSTM with "
         "forget bias 1, or a GRU, can learn to remember for longer still.",

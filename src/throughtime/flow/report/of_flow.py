@@ -9,12 +9,6 @@ if TYPE_CHECKING:
     from throughtime.flow.profile import GradientFlow
 
 
-def cell_in_words(flow: "GradientFlow") -> str:
-    """What was measured, such as `lstm, 2 layers of 64 units`."""
-    layers = f"{flow.num_layers} layers of " if flow.num_layers > 1 else ""
-    return f"{flow.name}, {layers}{flow.hidden_size} units"
-
-
 def flow_page(flow: "GradientFlow") -> str:
     """Return the report of a measurement as one HTML file.
 

@@ -112,7 +112,7 @@ def _findings(report: Report) -> str:
     curve = top_curve(report.last)
     if curve is not None and curve.phi[0] == 0:
         return paragraph(ELSEWHERE)
-    if curve is None or math.isnan(curve.half_life):
+    if curve is None or curve.too_short:
         return paragraph(TOO_SHORT)
     return paragraph("Nothing: no illness that throughtime knows of was found in these measurements.", "good")
 
