@@ -294,9 +294,11 @@ def gradient_flow(
     workspace = Workspace() if workspace is None else workspace
     shape = np.shape(inputs)
     if len(shape) < 2 or 0 in shape[:2]:
+        vectors = len(shape) == 1 and np.asarray(inputs).dtype.kind == "f"
+        alone = "x[:, None, None]" if vectors else "x[:, None]"
         raise ArgumentError(
-            f"inputs have shape {shape}; expected (T, batch, ...) with at least one step and one sequence. Use "
-            "x[:, None] to make a batch of one sequence."
+            f"inputs have shape {shape}; expected (T, batch, ...) with at least one step and one sequence. Use {alone} to make "
+            "a batch of one sequence."
         )
     T, B = shape[:2]
     last = lags_to_measure(max_lag, T, origins)
