@@ -48,6 +48,8 @@ def reason_for_own_code(call: Call, cell: Cell, keep: bool) -> str | None:
     The reason is empty where nothing is to be said: PyTorch refuses what is wrong in words of its own, and of a few steps
     it makes as much.
     """
+    if not _pays(call, keep):
+        return ""  # soonest said where all is over soonest
     if torch._C._are_functorch_transforms_active():
         return "torch.func transforms it"
     if forward_ad._current_level >= 0:
@@ -66,7 +68,7 @@ def reason_for_own_code(call: Call, cell: Cell, keep: bool) -> str | None:
         return f"its type is {dtype}"
     if len(call.weights) != len(call.names):
         return _PROJECTED
-    return None if _fits(call, cell) and _pays(call, keep) else ""
+    return None if _fits(call, cell) else ""
 
 
 def reason_of_layer(layer: nn.RNNBase) -> str | None:
@@ -139,8 +141,7 @@ def _is_wide(call: Call) -> bool:
     PyTorch fuses an LSTM in float32. There a narrow one takes 0.8 to 1.1 of the sweeps' time, and one without a way back
     0.75 to 1.05.
     """
-    _, B, H = call.states[0].shape
-    return bool(B * H >= _WIDE)
+    return bool(call.states[0].numel() >= _WIDE * call.num_layers * call.directions)
 
 
 @functools.cache
