@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import require_torch
 
 import throughtime as tt
+from throughtime.study.plan import read_study
 from throughtime.training.run import Run
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -158,3 +159,9 @@ def test_sunspots_are_forecast_about_as_well_as_by_a_linear_model_and_far_better
     assert count == 88
     assert np.mean(network) < 0.6 * persistence[0]
     assert np.mean(network) == pytest.approx(linear[0], rel=0.1)
+
+
+def test_pascanus_study_is_one():
+    study = read_study(EXAMPLES / "pascanu.toml")
+    assert len(study.trials) == 4 * 5 * 5
+    assert {each.trial.task for each in study.trials} == {"temporal-order"}

@@ -3,8 +3,8 @@
 import pytest
 
 ERRORS = {
-    "unknown verb": (["evil"], "'evil' found; expected one of train, generate, eval, flow, export, import, compare, task, runs, replay, check, article. Did you mean eval? See throughtime --help."),
-    "no verb": (["--debug"], "no verb found; expected one of train, generate, eval, flow, export, import, compare, task, runs, replay, check, article. See throughtime --help."),
+    "unknown verb": (["evil"], "'evil' found; expected one of train, generate, eval, flow, export, import, compare, task, study, runs, replay, check, article. Did you mean eval? See throughtime --help."),
+    "no verb": (["--debug"], "no verb found; expected one of train, generate, eval, flow, export, import, compare, task, study, runs, replay, check, article. See throughtime --help."),
     "unknown option": (["train", "--lrr", "3"], "--lrr is unknown; expected an option of throughtime train. Did you mean --lr? See throughtime train --help."),
     "unlike any option": (["train", "--zzzz"], "--zzzz is unknown; expected an option of throughtime train. See throughtime train --help."),
     "unknown program option": (["--foo"], "--foo is unknown; expected an option of throughtime. See throughtime --help."),

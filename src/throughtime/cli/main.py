@@ -57,6 +57,10 @@ VERBS = {
         "throughtime.cli.task:task",
         "Train networks on a task of long dependencies, from several seeds, until they succeed or a limit is met.",
     ),
+    "study": (
+        "throughtime.cli.study:study",
+        "Run a study: trials of tasks over a grid of settings, side by side, each once.",
+    ),
     "runs": (
         "throughtime.cli.runs:runs",
         "List the runs in a directory: what each is, how far it came, how good it is.",

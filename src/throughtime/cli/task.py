@@ -6,7 +6,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from throughtime.cli.parameters import takes
-from throughtime.cli.task_options import TaskOptions, parse_lengths
+from throughtime.cli.task_options import TaskOptions
+from throughtime.study.lengths import parse_lengths, show_lengths
 
 if TYPE_CHECKING:
     from throughtime.study.trial import Result, Trial
@@ -116,9 +117,7 @@ def _print(trials: "list[Trial]", results: "list[Result]") -> None:
     Console().print(table)
     whole = summary(trials, results)
     successes = sum(result.success for result in results)
-    line = (
-        f"{trials[0].task}, length {_length(trials[0].length)}: {successes} of {len(results)} seeds succeeded"
-    )
+    line = f"{trials[0].task}, length {show_lengths(trials[0].length)}: {successes} of {len(results)} seeds succeeded"
     print(line + (f", after {whole['steps']:,.0f} updates (median)." if successes else "."))
 
 
@@ -126,7 +125,3 @@ def _horizon(lag: int | None, censored: bool) -> str:
     if lag is None:
         return "-"
     return f"at least {lag}" if censored else str(lag)
-
-
-def _length(length: int | tuple[int, int]) -> str:
-    return str(length) if isinstance(length, int) else f"{length[0]} to {length[1]}"

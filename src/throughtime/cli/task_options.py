@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from throughtime.cli.ranges import AT_LEAST_ZERO, POSITIVE, SHARE, whole
-from throughtime.errors import ArgumentError
+from throughtime.study.lengths import parse_lengths
 
 
 def lengths(context: typer.Context, param: typer.CallbackParam, value: str | None) -> str | None:
@@ -20,27 +20,6 @@ def lengths(context: typer.Context, param: typer.CallbackParam, value: str | Non
     if value is not None:
         parse_lengths(value, f"--{str(param.name).replace('_', '-')}")
     return value
-
-
-def parse_lengths(value: str, option: str = "length") -> int | tuple[int, int]:
-    """A length, or the ends of a range.
-
-    Examples
-    --------
-    >>> parse_lengths("50"), parse_lengths("50-200")
-    (50, (50, 200))
-
-    Raises
-    ------
-    ArgumentError
-        It is neither.
-    """
-    ends = value.split("-")
-    if len(ends) > 2 or not all(end.isascii() and end.isdigit() and int(end) > 0 for end in ends):
-        raise ArgumentError(
-            f"{option} is {value}; expected a whole number above 0, or a range of two. Spell it as 50, or 50-200."
-        )
-    return int(ends[0]) if len(ends) == 1 else (int(ends[0]), int(ends[1]))
 
 
 def _option(panel: str, text: str, *names: str, default: str | bool = True, **more: Any) -> Any:

@@ -1,0 +1,152 @@
+"""Studies: read from a file, each trial run once, results found again."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import throughtime as tt
+from throughtime.study import workers
+from throughtime.study.plan import read_study
+from throughtime.study.run import run_study
+from throughtime.study.store import Store
+from throughtime.study.trial import Result, Trial
+
+SMALL = """
+[settings]
+task = "random-permutation"
+cell = "gru"
+hidden-size = 8
+optimizer = "adam"
+max-steps = 4
+eval-every = 2
+test-size = 100
+
+[grid]
+length = [4, "5-6"]
+seed = [0, 1, 2]
+
+[[method]]
+name = "slow"
+lr = 1e-6
+
+[[method]]
+name = "clipped"
+lr = 0.01
+clip-norm = 1
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def test_study_is_a_grid_of_its_methods(file):
+    study = read_study(file)
+    assert study.name == "small"
+    assert len(study.trials) == 2 * 2 * 3
+    assert [each.method for each in study.trials] == ["slow"] * 6 + ["clipped"] * 6
+    assert study.trials[-1].trial == Trial(
+        task="random-permutation",
+        length=(5, 6),
+        cell="gru",
+        hidden_size=8,
+        optimizer="adam",
+        lr=0.01,
+        clip_norm="1",
+        max_steps=4,
+        eval_every=2,
+        test_size=100,
+        seed=2,
+    )
+    assert len({each.key for each in study.trials}) == 12
+
+
+def test_study_finds_again_what_it_has_and_runs_the_rest_once(file, tmp_path, monkeypatch):
+    study = read_study(file)
+    ran = []
+
+    def counted(trials, jobs):
+        for trial in trials:
+            ran.append(trial)
+            yield trial, workers.run_trial(trial)
+            if len(ran) == 5:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("throughtime.study.run.run_trials", counted)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, tmp_path / "out", 1)
+    assert len(list((tmp_path / "out" / "trials").iterdir())) == 5
+    told = []
+    found = run_study(study, tmp_path / "out", 1, lambda each, to_come: told.append(to_come))
+    assert len(ran) == 12
+    assert len({*ran}) == 12
+    assert told == [6, 5, 4, 3, 2, 1, 0]
+    assert [each.planned for each in found] == [*study.trials]
+    assert run_study(study, tmp_path / "out", 1) == found
+    assert len(ran) == 12
+
+
+def test_two_methods_with_the_same_settings_share_their_trials(tmp_path):
+    path = tmp_path / "twice.toml"
+    path.write_text(SMALL.replace('name = "clipped"\nlr = 0.01\nclip-norm = 1', 'name = "again"\nlr = 1e-6'))
+    found = run_study(read_study(path), tmp_path / "out", 1)
+    assert len(found) == 12
+    assert len(list((tmp_path / "out" / "trials").iterdir())) == 6
+
+
+def test_store_refuses_what_it_has_not_written(file, tmp_path):
+    planned, other = read_study(file).trials[:2]
+    store = Store(tmp_path / "out")
+    result = Result(
+        ended="success",
+        steps=3,
+        seconds=1.0,
+        error_rate=0.0,
+        horizon_before=None,
+        horizon_before_censored=False,
+        horizon_after=2,
+        horizon_after_censored=True,
+    )
+    store.put(planned, result)
+    assert store.get(planned) == result
+    assert store.get(other) is None
+    (kept,) = (tmp_path / "out" / "trials").iterdir()
+    for content in ("{", "[]", json.dumps({"settings": {}, "result": {}})):
+        kept.write_text(content)
+        with pytest.raises(tt.DamagedError, match="Remove the file, and the trial is run again"):
+            store.get(planned)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[grid]", "[grids]", "has grids; expected the tables settings, grid and"),
+        ("hidden-size", "hidden", "has 'hidden' in settings; expected settings of a trial"),
+        ('name = "slow"', 'name = "clipped"', "has methods called 'clipped', 'clipped'"),
+        ('name = "slow"', "", "has methods called None, 'clipped'"),
+        ("lr = 1e-6", "lr = -1", "method slow: "),
+        ("length = [4,", "length = [1,", "method slow: length 1 found"),
+        ('"5-6"', '"5-6-7"', "length is 5-6-7; expected"),
+        ("[settings]", "[settings", "cannot be read as TOML"),
+        ("max-steps = 4", 'max-steps = "4"', "method slow: "),
+    ],
+)
+def test_bad_file_is_refused_in_one_line(file, old, new, said):
+    file.write_text(SMALL.replace(old, new, 1))
+    with pytest.raises(tt.ArgumentError) as caught:
+        read_study(file)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_study_in_other_processes_gives_the_same_numbers(file, tmp_path):
+    study = read_study(file)
+    here = run_study(study, tmp_path / "here", 1)
+    there = run_study(study, tmp_path / "there", 2)
+    assert [replace(each.result, seconds=0.0) for each in there] == [
+        replace(each.result, seconds=0.0) for each in here
+    ]
