@@ -1,22 +1,23 @@
+"""Fixtures import what needs PyTorch when they are asked for: where it is missing each test file says so and is skipped."""
+
 import warnings
 
 import pytest
-from tests.conftest import require_torch
-
-require_torch()
-
-from throughtime.torch.layers import own_code, sweep  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def every_call_by_the_sweeps(monkeypatch):
     """A few steps too: what is tested here is the sweeps' result, not PyTorch's own."""
+    from throughtime.torch.layers import own_code
+
     monkeypatch.setattr(own_code, "_pays", lambda call, keep: True)
 
 
 @pytest.fixture
 def sweeps(monkeypatch):
     """A list that grows by one with each forward pass of the sweeps."""
+    from throughtime.torch.layers import sweep
+
     made = []
     forward = sweep.forward
     monkeypatch.setattr(
@@ -35,6 +36,8 @@ def by_sweeps(sweeps):
 @pytest.fixture
 def said():
     """What was said in a test, each for the first time."""
+    from throughtime.torch.layers import own_code
+
     own_code.say.cache_clear()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
