@@ -75,11 +75,11 @@ def test_clipping_and_omega_act():
 
 def test_lengths_may_be_a_range_and_tests_longer():
     seen = set()
-    task = tt.SequenceModel.forward
+    forward = tt.SequenceModel.forward
 
     def watched(self, inputs, *rest, **named):
         seen.add(len(inputs))
-        return task(self, inputs, *rest, **named)
+        return forward(self, inputs, *rest, **named)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tt.SequenceModel, "forward", watched)

@@ -72,3 +72,10 @@ def worst(found, expected):
         float((a - b).abs().max() / b.abs().max().clamp(min=1e-12))
         for a, b in zip(found, expected, strict=True)
     )
+
+
+def weight_gradients(layer, loss_of):
+    """The gradients of a layer's weights, of a loss made with it."""
+    layer.zero_grad()
+    loss_of(layer).backward()
+    return [weight.grad for weight in layer.parameters()]

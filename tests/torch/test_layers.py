@@ -12,7 +12,7 @@ from tests.conftest import require_torch
 
 torch = require_torch()
 
-from tests.torch.pairs import KINDS, learn, make_pair, states_of, worst  # noqa: E402
+from tests.torch.pairs import KINDS, learn, make_pair, states_of, weight_gradients, worst  # noqa: E402
 from torch import nn  # noqa: E402
 
 from throughtime.torch.layers import passes, sweep  # noqa: E402
@@ -111,13 +111,12 @@ def test_gradcheck(kind, bidirectional):
 def test_layer_used_twice_in_one_graph_adds_its_gradients_up():
     theirs, ours = make_pair("gru", 3, 3, 2)
     x = torch.randn(5, 2, 3, dtype=torch.float64)
-    grads = []
-    for layer in (theirs, ours):
-        y, state = layer(x)
-        again, _ = layer(y, state)
-        again.square().sum().backward()
-        grads.append([weight.grad for weight in layer.parameters()])
-    assert worst(grads[1], grads[0]) < 1e-12
+
+    def loss_of(layer):
+        again, _ = layer(*layer(x))
+        return again.square().sum()
+
+    assert worst(weight_gradients(ours, loss_of), weight_gradients(theirs, loss_of)) < 1e-12
 
 
 @by_sweeps
@@ -139,13 +138,11 @@ def test_graph_that_is_retained_can_be_gone_back_over_again(kind):
 def test_output_may_be_changed_in_place(kind):
     theirs, ours = make_pair(kind, 3, 4, 2)
     x = torch.randn(5, 2, 3, dtype=torch.float64)
-    grads = []
-    for layer in (theirs, ours):
-        y, _ = layer(x)
-        y.mul_(2).relu_()
-        y.sum().backward()
-        grads.append([weight.grad for weight in layer.parameters()])
-    assert worst(grads[1], grads[0]) < 1e-12
+
+    def loss_of(layer):
+        return layer(x)[0].mul_(2).relu_().sum()
+
+    assert worst(weight_gradients(ours, loss_of), weight_gradients(theirs, loss_of)) < 1e-12
 
 
 @by_sweeps
@@ -177,12 +174,12 @@ def test_only_what_needs_a_gradient_gets_one():
 def test_state_alone_may_carry_the_loss(kind):
     theirs, ours = make_pair(kind, 3, 4, 2)
     x = torch.randn(5, 2, 3, dtype=torch.float64)
-    grads = []
-    for layer in (theirs, ours):
+
+    def loss_of(layer):
         _, last = layer(x)
-        (last[1] if isinstance(last, tuple) else last)[1].square().sum().backward()
-        grads.append([weight.grad for weight in layer.parameters()])
-    assert worst(grads[1], grads[0]) < 1e-12
+        return (last[1] if isinstance(last, tuple) else last)[1].square().sum()
+
+    assert worst(weight_gradients(ours, loss_of), weight_gradients(theirs, loss_of)) < 1e-12
 
 
 @by_sweeps
@@ -348,8 +345,8 @@ def test_nothing_is_kept_once_the_way_back_is_done():
 def test_hooks_on_what_is_saved_have_the_last_word(kind, bidirectional):
     """What was copied when it was saved is what is gone back over, whatever became of the original since."""
     theirs, ours = make_pair(kind, 3, 4, 2, bidirectional=bidirectional)
-    grads = []
-    for layer in (theirs, ours):
+
+    def loss_of(layer):
         x = torch.linspace(-1, 1, 30, dtype=torch.float64).reshape(5, 2, 3)
         with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor.clone(), lambda tensor: tensor):
             y, _ = layer(x)
@@ -357,9 +354,9 @@ def test_hooks_on_what_is_saved_have_the_last_word(kind, bidirectional):
             x.zero_()
             for weight in layer.parameters():
                 weight.add_(1)
-        y.square().sum().backward()
-        grads.append([weight.grad for weight in layer.parameters()])
-    assert worst(grads[1], grads[0]) < 1e-12
+        return y.square().sum()
+
+    assert worst(weight_gradients(ours, loss_of), weight_gradients(theirs, loss_of)) < 1e-12
 
 
 @by_sweeps

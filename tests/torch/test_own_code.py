@@ -20,12 +20,17 @@ def no_sweep(monkeypatch):
     monkeypatch.setattr(sweep, "forward", lambda *given, **named: pytest.fail("a sweep was made"))
 
 
-def test_projection_is_pytorchs_and_said_once(said, no_sweep):
-    theirs, ours = make_pair("lstm", 3, 6, proj_size=2, dtype=torch.float64)
-    x = torch.randn(5, 2, 3, dtype=torch.float64)
+@pytest.mark.parametrize("steps", [1, 50])
+@pytest.mark.parametrize("pays", [True, False])
+def test_projection_is_pytorchs_and_said_once(steps, pays, monkeypatch, said, no_sweep):
+    """Also where PyTorch is the faster one, and would compute the call anyway."""
+    if not pays:
+        monkeypatch.setattr(own_code, "_pays", PAYS)
+    theirs, ours = make_pair("lstm", 3, 6, proj_size=2, dtype=torch.float32)
+    x = torch.randn(steps, 2, 3)
     for _ in range(2):
         assert torch.equal(ours(x)[0], theirs(x)[0])
-    (line,) = said()
+    (line,) = (line for line in said() if line.startswith("throughtime"))
     assert line.startswith("throughtime.torch leaves a call to PyTorch's own code: proj_size is set.")
 
 

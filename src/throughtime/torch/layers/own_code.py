@@ -14,14 +14,14 @@ from throughtime.torch.layers.call import Call
 
 _DTYPES = torch.float32, torch.float64
 _PLAIN = Tensor, nn.Parameter
-_OURS = "throughtime", "torch"
+_PACKAGES = "throughtime", "torch"
 _PROJECTED = "proj_size is set"
 # A call of the sweeps begins with about 0.1 ms of Python, and as much on the way back: over fewer steps PyTorch has done
 # as much by then. With a way back, and without.
 FEWEST_STEPS = {"rnn_tanh": (8, 32), "rnn_relu": (8, 32), "gru": (4, 12), "lstm": (8, 8)}
-# A packed batch is padded for the sweeps; where less of it than this is real PyTorch, which is not slowed by padding, is faster.
+# A packed batch is padded for the sweeps; where less of it than this is real PyTorch, which does not pad, is faster.
 _REAL = 0.25
-_WIDE = 512
+_WIDE = 512  # units of all sequences of a batch together
 BEYOND_ONE_GRADIENT = "a gradient of a gradient, or many gradients at once, were asked for"
 
 
@@ -37,7 +37,7 @@ def say(reason: str) -> None:
 def _level_of_the_caller() -> int:
     """How far up from `say` the code is that is neither PyTorch's nor ours."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
         level, frame = level + 1, frame.f_back
     return level
 
@@ -48,8 +48,6 @@ def reason_for_own_code(call: Call, cell: Cell, keep: bool) -> str | None:
     The reason is empty where nothing is to be said: PyTorch refuses what is wrong in words of its own, and of a few steps
     it makes as much.
     """
-    if not _pays(call, keep):
-        return ""  # soonest said where all is over soonest
     if torch._C._are_functorch_transforms_active():
         return "torch.func transforms it"
     if forward_ad._current_level >= 0:
@@ -68,7 +66,7 @@ def reason_for_own_code(call: Call, cell: Cell, keep: bool) -> str | None:
         return f"its type is {dtype}"
     if len(call.weights) != len(call.names):
         return _PROJECTED
-    return None if _fits(call, cell) else ""
+    return None if _pays(call, keep) and _fits(call, cell) else ""
 
 
 def reason_of_layer(layer: nn.RNNBase) -> str | None:

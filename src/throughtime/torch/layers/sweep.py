@@ -92,7 +92,7 @@ def _differentiably(
             [out for out, _ in known],
             [tensor for tensor, want in zip(own, wanted, strict=True) if want],
             [dout for _, dout in known],
-            create_graph=torch.is_grad_enabled(),
+            create_graph=True,
             allow_unused=True,
         )
     each = iter(grads)
