@@ -56,7 +56,8 @@ def test_generate_onnx_writes_in_the_letters_of_the_model(cell, unit, vocabulary
     onnx.export(Run(None, {}, model, tokenizer), tmp_path / "model")
     text = run_example("generate_onnx", tmp_path / "model", "to be")
     assert text.startswith("to be")
-    assert len(text) > 300
+    # Each of 300 tokens is a letter at least; but of bytes up to four make one, as it happens.
+    assert len(text) > (300 // 4 if unit == "bpe" else 300)
     if unit != "bpe":
         assert {*text} <= {*"tobernkf ", "\n"}
 

@@ -6,6 +6,14 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
+def same_numbers():
+    """The same draws in every run, whatever ran before."""
+    import torch
+
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
 def every_call_by_the_sweeps(monkeypatch):
     """A few steps too: what is tested here is the sweeps' result, not PyTorch's own."""
     from throughtime.torch.layers import own_code
