@@ -164,5 +164,5 @@ def test_sunspots_are_forecast_about_as_well_as_by_a_linear_model_and_far_better
 
 def test_pascanus_study_is_one():
     study = read_study(EXAMPLES / "pascanu.toml")
-    assert len(study.trials) == 4 * 5 * 5
+    assert len(study.trials) == 4 * 6 * 5
     assert {each.trial.task for each in study.trials} == {"temporal-order"}

@@ -24,6 +24,7 @@ ERRORS = {
     "WorkFailed",
     "DivergedError",
     "GradientError",
+    "LostError",
     "DamagedError",
     "MissingError",
 }

@@ -14,7 +14,8 @@ ThroughtimeError
 │   └── MissingError          an optional package that is not installed
 └── WorkFailed                the work itself failed; the command line exits with 1
     ├── DivergedError         a loss or a gradient that is not finite
-    └── GradientError         a gradient check above its tolerance
+    ├── GradientError         a gradient check above its tolerance
+    └── LostError             a process or a machine that died while it worked
 
 Each message is one line: what was found, what was expected, what to do.
 
@@ -81,6 +82,10 @@ class DivergedError(WorkFailed, ValueError):
 
 class GradientError(WorkFailed, ValueError):
     """A gradient check is above its tolerance."""
+
+
+class LostError(WorkFailed, RuntimeError):
+    """What was to do the work, a process or a machine, has died or cannot be reached."""
 
 
 class StopTraining(Exception):  # it is no error

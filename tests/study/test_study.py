@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 import throughtime as tt
-from throughtime.study import workers
+from throughtime.cluster.processes import Processes
 from throughtime.study.plan import read_study
 from throughtime.study.run import run_study
 from throughtime.study.store import Store
-from throughtime.study.trial import Result, Trial
+from throughtime.study.task_trial import TaskTrial
+from throughtime.study.trial import Result
 
 SMALL = """
 [settings]
@@ -48,8 +49,8 @@ def test_study_is_a_grid_of_its_methods(file):
     study = read_study(file)
     assert study.name == "small"
     assert len(study.trials) == 2 * 2 * 3
-    assert [each.method for each in study.trials] == ["slow"] * 6 + ["clipped"] * 6
-    assert study.trials[-1].trial == Trial(
+    assert [each.way for each in study.trials] == ["slow"] * 6 + ["clipped"] * 6
+    assert study.trials[-1].trial == TaskTrial(
         task="random-permutation",
         length=(5, 6),
         cell="gru",
@@ -65,35 +66,44 @@ def test_study_is_a_grid_of_its_methods(file):
     assert len({each.key for each in study.trials}) == 12
 
 
-def test_study_finds_again_what_it_has_and_runs_the_rest_once(file, tmp_path, monkeypatch):
-    study = read_study(file)
-    ran = []
+class Stopping(Processes):
+    """Keeps what it has run, and is interrupted after five."""
 
-    def counted(trials, jobs):
-        for trial in trials:
-            ran.append(trial)
-            yield trial, workers.run_trial(trial)
-            if len(ran) == 5:
+    def __init__(self):
+        super().__init__(1)
+        self.ran = []
+
+    def run(self, work, jobs, shared):
+        for index, result in super().run(work, jobs, shared):
+            self.ran.append(jobs[index])
+            yield index, result
+            if len(self.ran) == 5:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("throughtime.study.run.run_trials", counted)
+
+def test_study_finds_again_what_it_has_and_runs_the_rest_once(file, tmp_path):
+    study, engine = read_study(file), Stopping()
     with pytest.raises(KeyboardInterrupt):
-        run_study(study, tmp_path / "out", 1)
+        run_study(study, tmp_path / "out", engine)
     assert len(list((tmp_path / "out" / "trials").iterdir())) == 5
     told = []
-    found = run_study(study, tmp_path / "out", 1, lambda each, to_come: told.append(to_come))
-    assert len(ran) == 12
-    assert len({*ran}) == 12
-    assert told == [6, 5, 4, 3, 2, 1, 0]
+    found = run_study(study, tmp_path / "out", engine, told.append)
+    assert len(engine.ran) == 12
+    assert len({*engine.ran}) == 12
+    assert [progress.done for progress in told] == [5, 6, 7, 8, 9, 10, 11, 12]
+    assert {progress.total for progress in told} == {12}
+    assert told[0].found is None
+    assert all(progress.seconds_left > 0 for progress in told[:-1])
+    assert told[-1].seconds_left == 0
     assert [each.planned for each in found] == [*study.trials]
-    assert run_study(study, tmp_path / "out", 1) == found
-    assert len(ran) == 12
+    assert run_study(study, tmp_path / "out", engine) == found
+    assert len(engine.ran) == 12
 
 
 def test_two_methods_with_the_same_settings_share_their_trials(tmp_path):
     path = tmp_path / "twice.toml"
     path.write_text(SMALL.replace('name = "clipped"\nlr = 0.01\nclip-norm = 1', 'name = "again"\nlr = 1e-6'))
-    found = run_study(read_study(path), tmp_path / "out", 1)
+    found = run_study(read_study(path), tmp_path / "out", Processes(1))
     assert len(found) == 12
     assert len(list((tmp_path / "out" / "trials").iterdir())) == 6
 
@@ -145,8 +155,8 @@ def test_bad_file_is_refused_in_one_line(file, old, new, said):
 
 def test_study_in_other_processes_gives_the_same_numbers(file, tmp_path):
     study = read_study(file)
-    here = run_study(study, tmp_path / "here", 1)
-    there = run_study(study, tmp_path / "there", 2)
+    here = run_study(study, tmp_path / "here", Processes(1))
+    there = run_study(study, tmp_path / "there", Processes(2))
     assert [replace(each.result, seconds=0.0) for each in there] == [
         replace(each.result, seconds=0.0) for each in here
     ]

@@ -1,17 +1,20 @@
 """`throughtime study`: a grid of trials from a file."""
 
+import shlex
 import sys
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from throughtime.cli.ranges import whole
 
 if TYPE_CHECKING:
-    from throughtime.study.plan import Planned
-    from throughtime.study.run import Found
+    from throughtime.study.plan import Study
+    from throughtime.study.run import Found, Progress
+
+# In a file or a pipe nothing is cut, however long the names are.
+_WIDE = 1000
 
 
 def study(
@@ -33,100 +36,82 @@ def study(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
 ) -> None:
-    """Run a study: trials of tasks over a grid of settings, side by side, each once.
+    """Run a study: trials over a grid of settings, side by side, each once.
 
     The file has a table [settings] for what all trials have in common, a table [grid] of lists, each varied with each other,
-    and a table [[method]] with a name for each way of training. Settings are spelled as in throughtime task.
+    and a table [[method]] with a name for each way of training. Settings are spelled as in throughtime task, or where a
+    corpus is named, as in throughtime train. The results are a table, results.parquet, and a page, study.html.
     """
+    from throughtime.study.page import PAGE, write_page
     from throughtime.study.plan import read_study
-    from throughtime.study.run import run_study
-    from throughtime.study.workers import cores
+    from throughtime.study.table import TABLE, require_table, rows_of, write_table
     from throughtime.training.metrics import to_json
 
+    require_table()  # before hours of work
     path = Path(file)
     planned = read_study(path)
     place = Path("studies", planned.name) if out is None else Path(out)
-
-    def watch(found: "Found", to_come: int) -> None:
-        if not quiet:
-            result = found.result
-            print(
-                f"{found.method}, {_varied(found.planned)}: {result.ended} after {result.steps:,} updates, "
-                f"{result.seconds:.0f} s; {to_come} to come",
-                file=sys.stderr,
-            )
-
-    found = run_study(planned, place, cores() if jobs is None else jobs, watch)
+    found = _run(planned, place, jobs, quiet)
+    rows = rows_of(found)
+    write_table(place / TABLE, rows)
+    write_page(place / PAGE, planned, found)
     if as_json:
-        print(
-            to_json({"study": planned.name, "out": str(place), "trials": [_record(each) for each in found]})
-        )
+        made = {"out": str(place), "table": str(place / TABLE), "page": str(place / PAGE)}
+        print(to_json({"study": planned.name, **made, "trials": rows}))
     else:
         _print(found)
-        print(f"{len(found)} trials; their results lie in {place}.")
+        shown = shlex.quote(str(place))
+        print(f"{len(found)} trials; {TABLE} and {PAGE} lie in {shown}.")
 
 
-def _varied(planned: "Planned") -> str:
-    from throughtime.study.lengths import show_lengths
+def _run(planned: "Study", place: Path, jobs: int | None, quiet: bool) -> "list[Found]":
+    """Run what has not been run yet.
 
-    trial = planned.trial
-    return f"{trial.task}, length {show_lengths(trial.length)}, seed {trial.seed}"
+    Raises
+    ------
+    Interrupted
+        After Ctrl-C or SIGTERM; its text says how to go on.
+    """
+    from throughtime.cli.engine import engine
+    from throughtime.errors import Interrupted
+    from throughtime.study.display import display
+    from throughtime.study.run import run_study
 
+    done = 0
+    try:
+        with engine(jobs) as runs, display(sys.stderr, quiet) as show:
 
-def _record(found: "Found") -> dict[str, Any]:
-    """A trial as a row of a tidy table."""
-    from dataclasses import asdict
+            def watch(progress: "Progress") -> None:
+                nonlocal done
+                done = progress.done
+                show(progress)
 
-    return {
-        "method": found.method,
-        **found.planned.trial.record(),
-        "success": found.result.success,
-        **asdict(found.result),
-    }
+            return run_study(planned, place, runs, watch)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            f"{str(stop) or 'interrupted'}; {done} of the trials have their results in {place}. Go on with the same command.",
+            getattr(stop, "signal", 2),
+        ) from None
 
 
 def _print(found: "list[Found]") -> None:
-    """For each method and task a line for each length: how many seeds succeeded, and how soon."""
+    """The table, and what its numbers say."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from throughtime.study.lengths import show_lengths
+    from throughtime.study.readings import headings, readings, row
+    from throughtime.study.summary import groups_of
 
-    groups: dict[tuple[str, str, str], list[Found]] = {}
-    for each in found:
-        trial = each.planned.trial
-        groups.setdefault((each.method, trial.task, show_lengths(trial.length)), []).append(each)
+    groups = groups_of(found)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
     table = Table()
-    for name in (
-        "method",
-        "task",
-        "length",
-        "succeeded",
-        "capped",
-        "diverged",
-        "updates",
-        "horizon before",
-        "after",
-    ):
-        table.add_column(name, justify="left" if name in ("method", "task") else "right")
-    for (method, task, length), members in groups.items():
-        results = [each.result for each in members]
-        steps = [result.steps for result in results if result.success]
-        ended = [result.ended for result in results]
-        table.add_row(
-            method,
-            task,
-            length,
-            f"{len(steps)} of {len(results)}",
-            str(ended.count("steps") + ended.count("time")),
-            str(ended.count("diverged")),
-            f"{median(steps):,.0f}" if steps else "-",
-            _median([result.horizon_before for result in results]),
-            _median([result.horizon_after for result in results]),
-        )
-    Console().print(table)
-
-
-def _median(values: list[int | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{median(known):g}" if known else "-"
+    for name in headings(groups):
+        table.add_column(name, justify="left" if name in ("way", "on") else "right")
+    for group in groups:
+        table.add_row(*map(Text, row(group, groups)))
+    console.print(table)
+    for line in readings(groups):
+        console.print(Text(line), soft_wrap=not console.is_terminal)

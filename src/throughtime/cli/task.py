@@ -10,7 +10,8 @@ from throughtime.cli.task_options import TaskOptions
 from throughtime.study.lengths import parse_lengths, show_lengths
 
 if TYPE_CHECKING:
-    from throughtime.study.trial import Result, Trial
+    from throughtime.study.task_trial import TaskTrial
+    from throughtime.study.trial import Result
 
 
 @takes(TaskOptions)
@@ -20,24 +21,27 @@ def task(options: TaskOptions, typed: list[str]) -> None:
     Success is less than 1% of fresh sequences answered wrong. A trial that meets --max-steps or --max-seconds was capped: it
     has not failed.
     """
-    from throughtime.study.trial import Result
-    from throughtime.study.workers import cores, run_trials
+    from throughtime.cli.engine import engine
+    from throughtime.study.trial import Result, run_trial
+    from throughtime.study.words import ended_in_words
     from throughtime.training.metrics import to_json
 
     trials = make_trials(options)
     found: dict[int, Result] = {}
-    for trial, result in run_trials(trials, cores() if options.jobs is None else options.jobs):
-        found[trial.seed] = result
-        if not options.quiet:
-            print(f"{len(found)} of {len(trials)}: seed {trial.seed} {_in_words(result)}", file=sys.stderr)
-    results = [found[trial.seed] for trial in trials]
+    with engine(options.jobs) as runs:
+        for index, result in runs.run(run_trial, trials, {}):
+            found[index] = result
+            if not options.quiet:
+                seed = trials[index].seed
+                print(f"{len(found)} of {len(trials)}: seed {seed} {ended_in_words(result)}", file=sys.stderr)
+    results = [found[index] for index in range(len(trials))]
     if options.as_json:
         print(to_json(summary(trials, results)))
     else:
         _print(trials, results)
 
 
-def make_trials(options: TaskOptions) -> "list[Trial]":
+def make_trials(options: TaskOptions) -> "list[TaskTrial]":
     """One for each seed.
 
     Raises
@@ -45,12 +49,12 @@ def make_trials(options: TaskOptions) -> "list[Trial]":
     ArgumentError
         A setting is bad, or two contradict each other.
     """
-    from throughtime.study.trial import Trial
+    from throughtime.study.task_trial import TaskTrial
 
-    wanted = {each.name for each in fields(Trial)} - {"task", "seed", "length", "test_length"}
+    wanted = {each.name for each in fields(TaskTrial)} - {"task", "seed", "length", "test_length"}
     settings = {name: value for name, value in asdict(options).items() if name in wanted}
     return [
-        Trial(
+        TaskTrial(
             task=options.name,
             seed=options.seed + n,
             length=parse_lengths(options.length),
@@ -61,7 +65,7 @@ def make_trials(options: TaskOptions) -> "list[Trial]":
     ]
 
 
-def summary(trials: "list[Trial]", results: "list[Result]") -> dict[str, Any]:
+def summary(trials: "list[TaskTrial]", results: "list[Result]") -> dict[str, Any]:
     """What `--json` prints: over the seeds, then seed by seed."""
     succeeded = [result for result in results if result.success]
     return {
@@ -85,21 +89,12 @@ def _median(values: list[int | None]) -> float | None:
     return median(known) if known else None
 
 
-def _in_words(result: "Result") -> str:
-    """How a trial ended."""
-    how = {
-        "success": "succeeded",
-        "steps": "met the limit of updates",
-        "time": "met the limit of time",
-        "diverged": "diverged",
-    }[result.ended]
-    return f"{how} after {result.steps:,} updates in {result.seconds:.0f} s, {result.error_rate:.1%} wrong"
-
-
-def _print(trials: "list[Trial]", results: "list[Result]") -> None:
+def _print(trials: "list[TaskTrial]", results: "list[Result]") -> None:
     """A line for each seed, and one for all."""
     from rich.console import Console
     from rich.table import Table
+
+    from throughtime.study.words import ended_in_a_word, horizon_in_words
 
     table = Table()
     for name in ("seed", "ended", "updates", "seconds", "wrong", "horizon before", "after"):
@@ -107,21 +102,15 @@ def _print(trials: "list[Trial]", results: "list[Result]") -> None:
     for trial, result in zip(trials, results, strict=True):
         table.add_row(
             str(trial.seed),
-            {"steps": "capped: updates", "time": "capped: time"}.get(result.ended, result.ended),
+            ended_in_a_word(result),
             f"{result.steps:,}",
             f"{result.seconds:.1f}",
-            f"{result.error_rate:.1%}",
-            _horizon(result.horizon_before, result.horizon_before_censored),
-            _horizon(result.horizon_after, result.horizon_after_censored),
+            "-" if result.error_rate is None else f"{result.error_rate:.1%}",
+            horizon_in_words(result.horizon_before, result.horizon_before_censored),
+            horizon_in_words(result.horizon_after, result.horizon_after_censored),
         )
     Console().print(table)
     whole = summary(trials, results)
     successes = sum(result.success for result in results)
     line = f"{trials[0].task}, length {show_lengths(trials[0].length)}: {successes} of {len(results)} seeds succeeded"
     print(line + (f", after {whole['steps']:,.0f} updates (median)." if successes else "."))
-
-
-def _horizon(lag: int | None, censored: bool) -> str:
-    if lag is None:
-        return "-"
-    return f"at least {lag}" if censored else str(lag)

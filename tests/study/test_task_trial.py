@@ -1,4 +1,4 @@
-"""One trial: the same numbers from the same seed, ended by what it says."""
+"""A trial on a task: the same numbers from the same seed, ended by what it says."""
 
 import json
 from dataclasses import asdict, replace
@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.study import trial as module
-from throughtime.study.trial import Trial, run_trial
-from throughtime.study.workers import run_trials
+from throughtime.study import task_trial as module
+from throughtime.study.task_trial import TaskTrial, run_task
 
-EASY = Trial(
+EASY = TaskTrial(
     task="random-permutation",
     length=5,
     cell="gru",
@@ -29,7 +28,7 @@ def numbers(result):
 
 
 def test_easy_task_is_learned_and_its_horizon_measured():
-    result = run_trial(EASY)
+    result = run_task(EASY)
     assert result.success
     assert result.ended == "success"
     assert result.steps % 50 == 0
@@ -41,22 +40,22 @@ def test_easy_task_is_learned_and_its_horizon_measured():
 
 def test_same_trial_gives_the_same_numbers_and_another_seed_others():
     short = replace(EASY, max_steps=60, eval_every=30, lr=0.001)
-    first, again, other = run_trial(short), run_trial(short), run_trial(replace(short, seed=1))
+    first, again, other = run_task(short), run_task(short), run_task(replace(short, seed=1))
     assert numbers(first) == numbers(again)
     assert first.error_rate != other.error_rate
 
 
 def test_caps_are_told_as_caps():
-    assert run_trial(replace(EASY, lr=1e-9, max_steps=20, eval_every=50)).ended == "steps"
-    capped = run_trial(replace(EASY, lr=1e-9, max_seconds=1e-3, eval_every=5))
+    assert run_task(replace(EASY, lr=1e-9, max_steps=20, eval_every=50)).ended == "steps"
+    capped = run_task(replace(EASY, lr=1e-9, max_seconds=1e-3, eval_every=5))
     assert (capped.ended, capped.steps) == ("time", 5)
     assert not capped.success
 
 
 @pytest.mark.filterwarnings("error")
 def test_divergence_is_a_result():
-    result = run_trial(
-        Trial(
+    result = run_task(
+        TaskTrial(
             task="adding", length=20, nonlinearity="relu", lr=1e6, max_steps=200, eval_every=10, test_size=100
         )
     )
@@ -66,9 +65,9 @@ def test_divergence_is_a_result():
 
 
 def test_clipping_and_omega_act():
-    base = Trial(task="temporal-order", length=12, max_steps=30, eval_every=30, test_size=200, lr=0.5)
+    base = TaskTrial(task="temporal-order", length=12, max_steps=30, eval_every=30, test_size=200, lr=0.5)
     plain, clipped, held = (
-        run_trial(each) for each in (base, replace(base, clip_norm="0.01"), replace(base, omega=4.0))
+        run_task(each) for each in (base, replace(base, clip_norm="0.01"), replace(base, omega=4.0))
     )
     assert len({each.error_rate for each in (plain, clipped, held)}) == 3
 
@@ -83,7 +82,7 @@ def test_lengths_may_be_a_range_and_tests_longer():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tt.SequenceModel, "forward", watched)
-        run_trial(replace(EASY, length=(3, 6), test_length=9, max_steps=50))
+        run_task(replace(EASY, length=(3, 6), test_length=9, max_steps=50))
     assert seen == {9}
 
 
@@ -96,7 +95,7 @@ def test_test_ends_as_soon_as_it_can_tell(monkeypatch):
         return np.ones(len(outputs), bool) if len(scored) == 1 else wrong(self, outputs, targets)
 
     monkeypatch.setattr(module.Task, "wrong", watched)
-    run_trial(replace(EASY, lr=1e-9, max_steps=1, test_size=10_000))
+    run_task(replace(EASY, lr=1e-9, max_steps=1, test_size=10_000))
     assert scored == [1000]
 
 
@@ -109,13 +108,13 @@ def test_watch_is_told_of_each_test_and_may_end_the_trial():
             raise tt.StopTraining
 
     with pytest.raises(tt.StopTraining):
-        run_trial(replace(EASY, lr=1e-9), watch)
+        run_task(replace(EASY, lr=1e-9), watch)
     assert [steps for steps, _ in told] == [50, 100]
 
 
 def test_trial_is_fit_for_json():
     spelled = json.loads(json.dumps(replace(EASY, length=(5, 9)).record()))
-    assert Trial(**{**spelled, "length": tuple(spelled["length"])}) == replace(EASY, length=(5, 9))
+    assert TaskTrial(**{**spelled, "length": tuple(spelled["length"])}) == replace(EASY, length=(5, 9))
 
 
 @pytest.mark.parametrize(
@@ -138,10 +137,3 @@ def test_bad_setting_is_refused_before_anything_runs(wrong, said):
         replace(EASY, **wrong)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_trials_in_other_processes_give_the_same_numbers():
-    trials = [replace(EASY, seed=seed, max_steps=50) for seed in range(3)]
-    here = {trial: numbers(run_trial(trial)) for trial in trials}
-    there = {trial: numbers(result) for trial, result in run_trials(trials, 2)}
-    assert there == here

@@ -1,0 +1,118 @@
+"""The groups of a study as rows of a table and in sentences: numbers that were measured, and nothing beyond them."""
+
+from collections.abc import Sequence
+
+from throughtime.data.tasks import Lengths
+from throughtime.study.lengths import show_lengths
+from throughtime.study.summary import Group
+from throughtime.study.words import horizons_in_words
+from throughtime.training.rows import clock
+
+CAPS = "A trial that met a cap on updates or time has not failed: nobody knows what more of them would have brought."
+
+
+def headings(groups: Sequence[Group]) -> tuple[str, ...]:
+    """Of the table's columns."""
+    found = ["way", "on"]
+    if _tasks(groups):
+        found += ["length", "succeeded", "capped", "updates to success"]
+    if _texts(groups):
+        found += ["bits/char" if _in_bits(groups) else "loss"]
+    return (*found, "diverged", "horizon before", "after", "time each")
+
+
+def row(group: Group, groups: Sequence[Group]) -> tuple[str, ...]:
+    """A line of the table, by `headings` of all groups."""
+    cells = [group.way, group.subject]
+    if _tasks(groups):
+        cells += _of_task(group) if group.span is not None else ["-"] * 4
+    if _texts(groups):
+        loss = group.val_bits_per_char if _in_bits(groups) else group.val_loss
+        cells.append("-" if loss is None else f"{loss:.4f}")
+    before, after = horizons_in_words(group.horizon_before), horizons_in_words(group.horizon_after)
+    return (*cells, str(group.ended("diverged")), before, after, clock(group.seconds))
+
+
+def readings(groups: Sequence[Group]) -> list[str]:
+    """What the numbers say, a sentence each."""
+    said = [
+        line for subject in dict.fromkeys(each.subject for each in groups) for line in _of(subject, groups)
+    ]
+    capped = sum(each.capped for each in groups)
+    if capped:
+        said.append(f"{capped} of {_trials(groups)} trials were capped. {CAPS}")
+    diverged = sum(each.ended("diverged") for each in groups)
+    if diverged:
+        said.append(f"{diverged} of {_trials(groups)} trials diverged.")
+    return said
+
+
+def _of(subject: str, groups: Sequence[Group]) -> list[str]:
+    """What is said of one task, or one text."""
+    mine = [each for each in groups if each.subject == subject]
+    ways = list(dict.fromkeys(each.way for each in mine))
+    if _texts(mine):
+        in_bits = _in_bits(mine)
+        scored = sorted(
+            (loss, each.way)
+            for each in mine
+            if (loss := each.val_bits_per_char if in_bits else each.val_loss) is not None
+        )
+        if len(scored) < 2:
+            return []
+        listed = ", ".join(f"{way} {loss:.3f}" for loss, way in scored)
+        unit = "bits per character" if in_bits else "nats per token"
+        return [f"{subject}: from best to worst in {unit}, on held-out text, mean over the seeds: {listed}."]
+    if len({each.span for each in mine}) < 2:
+        listed = ", ".join(f"{each.way} {each.successes} of {len(each.results)}" for each in mine)
+        length = show_lengths(mine[0].span or 0)
+        return [f"{subject}, length {length}: so many trials succeeded: {listed}."]
+    reach = {way: _reach([each for each in mine if each.way == way]) for way in ways}
+    listed = ", ".join(f"{way} {'none' if length is None else length}" for way, length in reach.items())
+    return [
+        f"{subject}: up to this length every trial succeeded, at it and at all that are shorter: {listed}."
+    ]
+
+
+def _reach(mine: Sequence[Group]) -> str | None:
+    """The greatest length up to which every trial succeeded."""
+    found = None
+    for each in sorted(mine, key=lambda each: longest(each.span)):
+        if each.successes < len(each.results):
+            break
+        found = show_lengths(each.span or 0)
+    return found
+
+
+def longest(span: int | Lengths | None) -> int:
+    """The greatest length of a range."""
+    if span is None:
+        return 0
+    return span if isinstance(span, int) else span[1]
+
+
+def _of_task(group: Group) -> list[str]:
+    steps = group.steps_to_success
+    return [
+        show_lengths(group.span or 0),
+        f"{group.successes} of {len(group.results)}",
+        str(group.capped),
+        "-" if steps is None else f"{steps:,.0f}",
+    ]
+
+
+def _tasks(groups: Sequence[Group]) -> bool:
+    return any(each.span is not None for each in groups)
+
+
+def _texts(groups: Sequence[Group]) -> bool:
+    return any(each.span is None for each in groups)
+
+
+def _in_bits(groups: Sequence[Group]) -> bool:
+    """Whether every loss of a text can be told in bits per character."""
+    return all(each.val_bits_per_char is not None for each in groups if each.val_loss is not None)
+
+
+def _trials(groups: Sequence[Group]) -> int:
+    return sum(len(each.results) for each in groups)

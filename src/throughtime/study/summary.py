@@ -1,0 +1,120 @@
+"""What trials that differ in the seed alone have found together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from throughtime.data.tasks import Lengths
+from throughtime.study.run import Found
+from throughtime.study.trial import Result
+
+
+@dataclass(frozen=True)
+class Group:
+    """Trials of one way of training, on one subject, of one length.
+
+    Attributes
+    ----------
+    way, subject : str
+    span : int, (int, int) or None
+        The length of a task's sequences; None of a text.
+    results : tuple of Result
+        Seed by seed.
+    """
+
+    way: str
+    subject: str
+    span: int | Lengths | None
+    results: tuple[Result, ...]
+
+    @property
+    def successes(self) -> int:
+        """Trials in which the task was learned."""
+        return sum(each.success for each in self.results)
+
+    def ended(self, *how: str) -> int:
+        """Trials that ended in one of these ways."""
+        return sum(each.ended in how for each in self.results)
+
+    @property
+    def capped(self) -> int:
+        """Trials that met a cap on updates or time before they could succeed: they have not failed."""
+        return self.ended("steps", "time")
+
+    @property
+    def steps_to_success(self) -> float | None:
+        """Median of updates, over the trials that succeeded."""
+        return _median([each.steps for each in self.results if each.success])
+
+    @property
+    def seconds(self) -> float:
+        """Mean of a trial."""
+        return fmean(each.seconds for each in self.results)
+
+    @property
+    def horizon_before(self) -> "Horizons":
+        """Over the seeds."""
+        return Horizons.of([(each.horizon_before, each.horizon_before_censored) for each in self.results])
+
+    @property
+    def horizon_after(self) -> "Horizons":
+        """Over the seeds."""
+        return Horizons.of([(each.horizon_after, each.horizon_after_censored) for each in self.results])
+
+    @property
+    def val_loss(self) -> float | None:
+        """Mean over the trials that finished, in nats per token; None of a task, or where nothing was held out."""
+        return _mean([each.val_loss for each in self.results])
+
+    @property
+    def val_bits_per_char(self) -> float | None:
+        """The same in bits per character; None where a token is none."""
+        return _mean([each.val_bits_per_char for each in self.results])
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """The horizons of several trials.
+
+    Attributes
+    ----------
+    median, low, high : float or None
+        Of those that are known.
+    censored : bool
+        Whether the median, at least, rests on horizons that are only known to be at least so long.
+    """
+
+    median: float | None
+    low: float | None
+    high: float | None
+    censored: bool
+
+    @classmethod
+    def of(cls, found: Sequence[tuple[int | None, bool]]) -> "Horizons":
+        """Of horizons, and whether each is censored."""
+        known = sorted((lag, censored) for lag, censored in found if lag is not None)
+        if not known:
+            return cls(None, None, None, False)
+        lags = [lag for lag, _ in known]
+        middle = median(lags)
+        # A longer one in place of a censored one could raise the median only from the lower half up.
+        lower = known[: len(known) // 2 + 1]
+        return cls(middle, lags[0], lags[-1], any(censored for _, censored in lower))
+
+
+def groups_of(found: Sequence[Found]) -> list[Group]:
+    """The groups, in the order in which they first occur."""
+    results: dict[tuple[str, str, int | Lengths | None], list[Result]] = {}
+    for planned, result in found:
+        key = (planned.way, planned.trial.subject, planned.trial.span)
+        results.setdefault(key, []).append(result)
+    return [Group(*key, tuple(each)) for key, each in results.items()]
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
