@@ -100,6 +100,21 @@ def test_study_finds_again_what_it_has_and_runs_the_rest_once(file, tmp_path):
     assert len(engine.ran) == 12
 
 
+def test_way_is_called_by_what_sets_it_apart(tmp_path):
+    path = tmp_path / "few.toml"
+    path.write_text(SMALL.split("[[method]]")[0])
+    assert {each.way for each in read_study(path).trials} == {"few"}
+    path.write_text(
+        SMALL.replace("seed = [0, 1, 2]", "seed = [0]\nclip-value = [1.0, 2.0]\nomega = [0.0]", 1).replace(
+            "clip-norm = 1", ""
+        )
+    )
+    assert [each.way for each in read_study(path).trials[::4]] == [
+        "slow, clip value 1.0",
+        "clipped, clip value 1.0",
+    ]
+
+
 def test_two_methods_with_the_same_settings_share_their_trials(tmp_path):
     path = tmp_path / "twice.toml"
     path.write_text(SMALL.replace('name = "clipped"\nlr = 0.01\nclip-norm = 1', 'name = "again"\nlr = 1e-6'))
@@ -140,6 +155,23 @@ def test_store_refuses_what_it_has_not_written(file, tmp_path):
         ('name = "slow"', "", "has methods called None, 'clipped'"),
         ("lr = 1e-6", "lr = -1", "method slow: "),
         ("length = [4,", "length = [1,", "method slow: length 1 found"),
+        ("seed = [0, 1, 2]", "seed = []", "has no value of seed in grid"),
+        (
+            'task = "random-permutation"',
+            "",
+            "method slow: neither task nor corpus found; expected one of them",
+        ),
+        ("[settings]", '[settings]\ncorpus = "help-topics"', "method slow: task and corpus found"),
+        (
+            "[settings]",
+            "[settings]\nseq-len = 5",
+            "method slow: seq_len found in a trial on a task; expected of",
+        ),
+        (
+            'task = "random-permutation"',
+            'corpus = "help-topics"',
+            "length, test_size found in a trial on a text",
+        ),
         ('"5-6"', '"5-6-7"', "length is 5-6-7; expected"),
         ("[settings]", "[settings", "cannot be read as TOML"),
         ("max-steps = 4", 'max-steps = "4"', "method slow: "),
@@ -151,6 +183,57 @@ def test_bad_file_is_refused_in_one_line(file, old, new, said):
         read_study(file)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+TEXTS = """
+[settings]
+hidden-size = 8
+max-steps = 6
+batch-size = 4
+seq-len = 10
+
+[grid]
+corpus = ["rhyme.txt", "help-topics"]
+cell = ["rnn", "gru"]
+seed = [0, 1]
+"""
+
+
+def test_study_of_texts_reads_them_once_beside_its_file(tmp_path):
+    (tmp_path / "texts.toml").write_text(TEXTS)
+    with pytest.raises(tt.ArgumentError, match=r"rhyme\.txt does not exist; expected a text file"):
+        read_study(tmp_path / "texts.toml")
+    rhyme = "one two, buckle my shoe\n" * 40
+    (tmp_path / "rhyme.txt").write_text(rhyme)
+    study = read_study(tmp_path / "texts.toml")
+    assert [each.way for each in study.trials] == ["cell rnn", "cell rnn", "cell gru", "cell gru"] * 2
+    assert len(study.corpora) == 2
+    first = study.trials[0].trial
+    assert (first.corpus, first.subject, first.span) == ("rhyme.txt", "rhyme.txt", None)
+    assert study.corpora[first.sha256].text == rhyme
+    # Another text by the same name makes other trials.
+    (tmp_path / "rhyme.txt").write_text(rhyme + "three\n")
+    again = read_study(tmp_path / "texts.toml")
+    assert {each.key for each in again.trials[:4]}.isdisjoint({each.key for each in study.trials})
+    assert [each.key for each in again.trials[4:]] == [each.key for each in study.trials[4:]]
+
+
+def test_corpus_that_is_no_name_is_refused(tmp_path):
+    (tmp_path / "texts.toml").write_text("settings = {corpus = 3}")
+    with pytest.raises(tt.ArgumentError, match="corpus 3 found; expected the name of a text"):
+        read_study(tmp_path / "texts.toml")
+
+
+def test_study_of_texts_in_other_processes_gives_the_same_numbers(tmp_path):
+    (tmp_path / "texts.toml").write_text(TEXTS.replace(', "help-topics"', ""))
+    (tmp_path / "rhyme.txt").write_text("one two, buckle my shoe\n" * 40)
+    study = read_study(tmp_path / "texts.toml")
+    here = run_study(study, tmp_path / "here", Processes(1))
+    there = run_study(study, tmp_path / "there", Processes(2))
+    assert [replace(each.result, seconds=0.0) for each in there] == [
+        replace(each.result, seconds=0.0) for each in here
+    ]
+    assert all(each.result.ended == "finished" for each in here)
 
 
 def test_study_in_other_processes_gives_the_same_numbers(file, tmp_path):

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
+from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ from throughtime.cli.ranges import whole
 
 if TYPE_CHECKING:
     from throughtime.study.plan import Study
-    from throughtime.study.run import Found, Progress
+    from throughtime.study.run import Found
 
 # In a file or a pipe nothing is cut, however long the names are.
 _WIDE = 1000
@@ -51,7 +52,7 @@ def study(
     path = Path(file)
     planned = read_study(path)
     place = Path("studies", planned.name) if out is None else Path(out)
-    found = _run(planned, place, jobs, quiet)
+    found = _run(planned, path, place, jobs, quiet)
     rows = rows_of(found)
     write_table(place / TABLE, rows)
     write_page(place / PAGE, planned, found)
@@ -64,7 +65,7 @@ def study(
         print(f"{len(found)} trials; {TABLE} and {PAGE} lie in {shown}.")
 
 
-def _run(planned: "Study", place: Path, jobs: int | None, quiet: bool) -> "list[Found]":
+def _run(planned: "Study", path: Path, place: Path, jobs: int | None, quiet: bool) -> "list[Found]":
     """Run what has not been run yet.
 
     Raises
@@ -73,24 +74,27 @@ def _run(planned: "Study", place: Path, jobs: int | None, quiet: bool) -> "list[
         After Ctrl-C or SIGTERM; its text says how to go on.
     """
     from throughtime.cli.engine import engine
+    from throughtime.cli.stopping import program
     from throughtime.errors import Interrupted
     from throughtime.study.display import display
-    from throughtime.study.run import run_study
+    from throughtime.study.run import Progress, run_study
 
-    done = 0
+    came = Progress(None, 0, len(planned.trials), None)
     try:
         with engine(jobs) as runs, display(sys.stderr, quiet) as show:
 
-            def watch(progress: "Progress") -> None:
-                nonlocal done
-                done = progress.done
+            def watch(progress: Progress) -> None:
+                nonlocal came
+                came = progress
                 show(progress)
 
             return run_study(planned, place, runs, watch)
     except KeyboardInterrupt as stop:
+        again = f"study {shlex.quote(str(path))} --out {shlex.quote(str(place))}"
         raise Interrupted(
-            f"{str(stop) or 'interrupted'}; {done} of the trials have their results in {place}. Go on with the same command.",
-            getattr(stop, "signal", 2),
+            f"{str(stop) or 'interrupted'}; {came.done} of {came.total} trials have their results in {place}. Go on with: "
+            f"{program()} {again}",
+            getattr(stop, "signal", int(SIGINT)),
         ) from None
 
 

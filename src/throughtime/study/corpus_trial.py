@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from throughtime.compare.variant import Variant
+from throughtime.data.parts import split
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.vocabularies import Unit
 from throughtime.errors import DivergedError
@@ -27,7 +28,7 @@ class CorpusTrial(Trial):
         None for one-hot inputs.
     dropout : float
     seq_len : int, optional
-        Steps per update; `chunk:K` sets it.
+        Steps per update, 50 if neither it nor `chunk:K` says otherwise.
     val_fraction : float
         The share that is held out and scored; 0 for none.
     others : as `Trial` has them
@@ -47,7 +48,6 @@ class CorpusTrial(Trial):
     dropout: float = 0.0
     optimizer: str = "adam"
     lr: float = 2e-3
-    truncation: str = "chunk:50"
     seq_len: int | None = None
     batch_size: int = 32
     max_steps: int = 2000
@@ -56,6 +56,7 @@ class CorpusTrial(Trial):
     def __post_init__(self) -> None:
         super().__post_init__()
         Tokenizer.train("a", self.unit, self.vocab_size)
+        split(range(1 << 40), self.val_fraction)  # of the longest text
         self.variant.settings(vocab_size=4)
 
     @property

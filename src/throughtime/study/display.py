@@ -1,8 +1,8 @@
 """A study as one sees it in a terminal: what has ended, how much is to come, and how long that may take."""
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from time import monotonic
 from types import TracebackType
 from typing import IO, TypeAlias
 
@@ -69,7 +69,7 @@ class LiveDisplay(_Display):
         super().__init__(self._hear)
         self._console = console
         self._progress: Progress | None = None
-        self._since = time.monotonic()
+        self._since = monotonic()
         self._live = Live(
             console=console,
             refresh_per_second=2,
@@ -83,7 +83,7 @@ class LiveDisplay(_Display):
 
     def _hear(self, progress: Progress) -> None:
         self._live.start()
-        self._progress, self._since = progress, time.monotonic()
+        self._progress, self._since = progress, monotonic()
         if line := in_words(progress._replace(seconds_left=None)):
             self._console.print(Text(line))
 
@@ -91,7 +91,7 @@ class LiveDisplay(_Display):
         progress = self._progress
         if progress is None:
             return Group()
-        waited = time.monotonic() - self._since
+        waited = monotonic() - self._since
         left = progress.seconds_left
         told = f"{clock(waited)} so far" if left is None else f"about {clock(max(left - waited, 0.0))} left"
         line = f"{progress.done} of {progress.total} trials, {told}"

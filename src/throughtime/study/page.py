@@ -10,8 +10,9 @@ from throughtime.flow.drawing import Group as Bars
 from throughtime.flow.report.page import chart, facts, glossary, grid, page, section, table
 from throughtime.flow.report.render import GLOSSARY
 from throughtime.storage import write_whole
+from throughtime.study.lengths import show_lengths
 from throughtime.study.plan import Study
-from throughtime.study.readings import CAPS, headings, longest, readings, row
+from throughtime.study.readings import CAPS, headings, longest, readings, row, success
 from throughtime.study.run import Found
 from throughtime.study.summary import Group, Horizons, groups_of
 
@@ -25,8 +26,8 @@ _SUCCESS = (
     "wrong."
 )
 _HORIZON = (
-    "The lag within which 99% of the top layer's gradient lies, on fresh sequences; the median over the seeds. A network can "
-    "be trained to connect what is no further apart than this."
+    "The lag within which 99% of the top layer's gradient lies, on fresh sequences; the median over the seeds. What lies "
+    "further back hardly counts in training."
 )
 _WHOLE = "The whole sequence: no gradient can reach further."
 _SETTINGS = ("hidden_size", "optimizer", "lr", "batch_size", "max_steps")
@@ -43,12 +44,9 @@ def study_page(study: Study, found: Sequence[Found]) -> str:
     return page(
         f"Study: {study.name}",
         facts(_facts(study)),
-        section(
-            "What came of it",
-            _listed(readings(groups)),
-            table(headings(groups), [row(each, groups) for each in groups]),
-        ),
+        section("What came of it", _listed(readings(groups))),
         *(_task(subject, groups) for subject in dict.fromkeys(each.subject for each in groups)),
+        section("All numbers", table(headings(groups), [row(each, groups) for each in groups])),
         section("The words", glossary({word: GLOSSARY[word] for word in ("Gradient", "Lag", "Horizon")})),
         "<footer>Written by throughtime. This page is one file and loads nothing from elsewhere.</footer>",
     )
@@ -79,7 +77,16 @@ def _task(subject: str, groups: Sequence[Group]) -> str:
         return section(subject, grid(_success_bars(subject, mine)))
     before = _horizon_chart("Horizon before the first update", mine, lambda each: each.horizon_before)
     after = _horizon_chart("Horizon at the end", mine, lambda each: each.horizon_after)
-    return section(subject, grid(_success_chart(mine), after, before))
+    return section(subject, grid(_success_chart(mine), after, before), _success_table(mine))
+
+
+def _success_table(mine: Sequence[Group]) -> str:
+    """A row for each way of training, a column for each length."""
+    spans = sorted({each.span for each in mine if each.span is not None}, key=longest)
+    by_place = {(each.way, each.span): success(each) for each in mine}
+    ways = dict.fromkeys(each.way for each in mine)
+    rows = [[way, *(by_place.get((way, span), "-") for span in spans)] for way in ways]
+    return table(["succeeded at length", *map(show_lengths, spans)], rows)
 
 
 def _success_bars(subject: str, mine: Sequence[Group]) -> str:
@@ -107,7 +114,7 @@ def _horizon_chart(title: str, mine: Sequence[Group], of: Callable[[Group], Hori
             Series("", one.x, one.y, kind="points", colour=colour) for colour, one in enumerate(at_least)
         ]
     spans = sorted({longest(each.span) for each in mine})
-    whole = Series("the whole sequence", spans, spans, kind="steps", colour=7)
+    whole = Series("the whole sequence", spans, spans, colour=7)
     return chart(
         title, lines([*series, whole], _LENGTH, _LAGS, title=title, description=_HORIZON), _HORIZON, *said
     )

@@ -77,9 +77,7 @@ def read_study(path: Path) -> Study:
     Raises
     ------
     ArgumentError
-        The file is missing or no TOML, or a setting of it is none or is bad.
-    TextError
-        A corpus cannot be read.
+        The file is missing or no TOML, a setting of it is none or is bad, or a corpus cannot be read.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -142,7 +140,7 @@ class _Reader:
             for values in itertools.product(*grid.values()):
                 varied = dict(zip(grid, values, strict=True))
                 told = [f"{name.replace('_', ' ')} {varied[name]}" for name in apart]
-                way = ", ".join([method["name"], *told] if method["name"] else told) or "all alike"
+                way = ", ".join([method["name"], *told] if method["name"] else told) or self._path.stem
                 try:
                     yield Planned(way, self._trial({**common, **own, **varied}))
                 except (InputError, TypeError) as error:
@@ -187,13 +185,12 @@ class _Reader:
                     f"{self._path} has {key!r} in {where}; expected settings of a trial: "
                     f"{', '.join(sorted(_OF_TASKS | _OF_TEXTS))}. See throughtime task --help."
                 )
-            each = value if lists and isinstance(value, list) else [value]
-            read_ = [_read(name, one) for one in each]
-            found[name] = read_ if lists and isinstance(value, list) else read_[0]
+            several = lists and isinstance(value, list)
+            found[name] = [_as_taken(name, one) for one in value] if several else _as_taken(name, value)
         return found
 
 
-def _read(name: str, value: Any) -> Any:
+def _as_taken(name: str, value: Any) -> Any:
     """A value as a trial takes it: lengths may be ranges, and a norm may be a number."""
     if name in _LENGTHS:
         return parse_lengths(str(value), name)

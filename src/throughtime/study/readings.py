@@ -13,7 +13,7 @@ CAPS = "A trial that met a cap on updates or time has not failed: nobody knows w
 
 def headings(groups: Sequence[Group]) -> tuple[str, ...]:
     """Of the table's columns."""
-    found = ["way", "on"]
+    found = ["way", "on"] if _several(groups) else ["way"]
     if _tasks(groups):
         found += ["length", "succeeded", "capped", "updates to success"]
     if _texts(groups):
@@ -23,7 +23,7 @@ def headings(groups: Sequence[Group]) -> tuple[str, ...]:
 
 def row(group: Group, groups: Sequence[Group]) -> tuple[str, ...]:
     """A line of the table, by `headings` of all groups."""
-    cells = [group.way, group.subject]
+    cells = [group.way, group.subject] if _several(groups) else [group.way]
     if _tasks(groups):
         cells += _of_task(group) if group.span is not None else ["-"] * 4
     if _texts(groups):
@@ -60,18 +60,16 @@ def _of(subject: str, groups: Sequence[Group]) -> list[str]:
         )
         if len(scored) < 2:
             return []
-        listed = ", ".join(f"{way} {loss:.3f}" for loss, way in scored)
+        listed = "; ".join(f"{way} {loss:.3f}" for loss, way in scored)
         unit = "bits per character" if in_bits else "nats per token"
         return [f"{subject}: from best to worst in {unit}, on held-out text, mean over the seeds: {listed}."]
     if len({each.span for each in mine}) < 2:
-        listed = ", ".join(f"{each.way} {each.successes} of {len(each.results)}" for each in mine)
+        listed = "; ".join(f"{each.way} {each.successes} of {len(each.results)}" for each in mine)
         length = show_lengths(mine[0].span or 0)
         return [f"{subject}, length {length}: so many trials succeeded: {listed}."]
     reach = {way: _reach([each for each in mine if each.way == way]) for way in ways}
-    listed = ", ".join(f"{way} {'none' if length is None else length}" for way, length in reach.items())
-    return [
-        f"{subject}: up to this length every trial succeeded, at it and at all that are shorter: {listed}."
-    ]
+    listed = "; ".join(f"{way} {'none' if length is None else length}" for way, length in reach.items())
+    return [f"{subject}: the greatest length up to which every trial succeeded: {listed}."]
 
 
 def _reach(mine: Sequence[Group]) -> str | None:
@@ -99,6 +97,21 @@ def _of_task(group: Group) -> list[str]:
         str(group.capped),
         "-" if steps is None else f"{steps:,.0f}",
     ]
+
+
+def success(group: Group) -> str:
+    """How many trials succeeded, and what kept the others from it.
+
+    A cap is called a cap.
+    """
+    others = {"capped": group.capped, "diverged": group.ended("diverged")}
+    told = ", ".join(f"{count} {how}" for how, count in others.items() if count)
+    return f"{group.successes} of {len(group.results)}" + (f" ({told})" if told else "")
+
+
+def _several(groups: Sequence[Group]) -> bool:
+    """Whether there are several tasks or texts."""
+    return len({each.subject for each in groups}) > 1
 
 
 def _tasks(groups: Sequence[Group]) -> bool:

@@ -18,7 +18,7 @@ from throughtime.networks.sequence_model import SequenceModel
 from throughtime.networks.validation import require_count
 from throughtime.optim import Clip
 from throughtime.study.trial import Corpora, Result, Trial, Watch
-from throughtime.truncation import Auto, Truncation
+from throughtime.truncation import Auto, Truncation, parse_truncation
 
 # Sequences that are scored at a time.
 _AT_ONCE = 1000
@@ -55,6 +55,7 @@ class TaskTrial(Trial):
     task: str
     length: int | Lengths = 50
     test_length: int | Lengths | None = None
+    truncation: str = "full"
     max_seconds: float | None = None
     eval_every: int = 1000
     test_size: int = 10_000
@@ -103,7 +104,7 @@ class TaskTrial(Trial):
 
     def make_truncation(self) -> Truncation:
         """How far back the gradient goes within a sequence."""
-        truncation = super().make_truncation()
+        truncation = parse_truncation(self.truncation)
         if isinstance(truncation, Auto):
             raise ArgumentError(
                 f"truncation {self.truncation} found; expected full, window:K or chunk:K, as a task's sequences are no stream "

@@ -10,8 +10,8 @@ from throughtime.study.trial import Result, Trial
 class TimeLeft:
     """An estimate that grows better with each trial that ends.
 
-    A trial is taken to last as long as the mean of those most like it: of the same way, on the same and as long; else of any
-    way on the same and as long; else of all.
+    A trial is taken to last as long as the mean of those most like it: of the same way, on the same task of the same length or
+    the same text; else of any way; else, in proportion to their lengths, of all.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class TimeLeft:
         """Take account of a trial that has ended."""
         del self._left[planned.trial]
         for like in _alike(planned):
-            self._seen.setdefault(like, []).append(result.seconds)
+            self._seen.setdefault(like, []).append(result.seconds / _steps(planned))
 
     def seconds(self) -> float | None:
         """The time from now, if all those under way had just begun; None before the first trial has ended."""
@@ -48,7 +48,8 @@ class TimeLeft:
         return max(sum(lasting) / self._width, *lasting)
 
     def _lasting(self, planned: Planned) -> float:
-        return fmean(next(self._seen[like] for like in _alike(planned) if like in self._seen))
+        each = next(self._seen[like] for like in _alike(planned) if like in self._seen)
+        return fmean(each) * _steps(planned)
 
 
 def _alike(planned: Planned) -> list[tuple[object, ...]]:
@@ -56,3 +57,9 @@ def _alike(planned: Planned) -> list[tuple[object, ...]]:
     trial = planned.trial
     kind = (trial.subject, trial.span, trial.max_steps)
     return [(planned.way, *kind), kind, ()]
+
+
+def _steps(planned: Planned) -> float:
+    """The mean length of a sequence of a task."""
+    span = planned.trial.span
+    return 1.0 if span is None else float(span) if isinstance(span, int) else sum(span) / 2

@@ -47,7 +47,7 @@ class Trial(ABC):
     clip_norm: str | None = None
     clip_value: float | None = None
     omega: float = 0.0
-    truncation: str = "full"
+    truncation: str | None = None
     batch_size: int = 20
     max_steps: int = 100_000
     seed: int = 0
@@ -74,9 +74,9 @@ class Trial(ABC):
             return clip_norm_from_spec(self.clip_norm)
         return None if self.clip_value is None else ClipValue(self.clip_value)
 
-    def make_truncation(self) -> Truncation | Auto:
-        """How far back the gradient goes."""
-        return parse_truncation(self.truncation)
+    def make_truncation(self) -> Truncation | Auto | None:
+        """How far back the gradient goes; None where that is left open."""
+        return None if self.truncation is None else parse_truncation(self.truncation)
 
     def record(self) -> dict[str, Any]:
         """All settings, fit for JSON."""
