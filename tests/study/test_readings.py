@@ -81,3 +81,10 @@ def test_texts_are_ranked_by_their_mean_loss():
     words = groups_of([text("tanh", 0, 2.0, None), text("gru", 0, 1.2, None)])
     assert "loss" in headings(words)
     assert "nats per token" in readings(words)[0]
+
+
+def test_other_versions_and_processors_are_told():
+    here, there = (result(version="1.0", processor=name) for name in ("Xeon", "EPYC"))
+    assert not [line for line in readings(groups_of(found("sgd", 20, here, here))) if "Xeon" in line]
+    said = readings(groups_of(found("sgd", 20, here, there)))
+    assert said[-1].endswith("by where trials ran: version 1.0 on EPYC; version 1.0 on Xeon.")

@@ -96,6 +96,8 @@ def test_study_finds_again_what_it_has_and_runs_the_rest_once(file, tmp_path):
     assert all(progress.seconds_left > 0 for progress in told[:-1])
     assert told[-1].seconds_left == 0
     assert [each.planned for each in found] == [*study.trials]
+    assert {each.result.version for each in found} == {tt.__version__}
+    assert all(each.result.processor for each in found)
     assert run_study(study, tmp_path / "out", engine) == found
     assert len(engine.ran) == 12
 
@@ -104,6 +106,10 @@ def test_way_is_called_by_what_sets_it_apart(tmp_path):
     path = tmp_path / "few.toml"
     path.write_text(SMALL.split("[[method]]")[0])
     assert {each.way for each in read_study(path).trials} == {"few"}
+    path.write_text(SMALL.replace("seed = [0, 1, 2]", 'test-length = [9, "10-20"]', 1))
+    assert {each.way for each in read_study(path).trials} == {
+        f"{name}, test length {length}" for name in ("slow", "clipped") for length in ("9", "10-20")
+    }
     path.write_text(
         SMALL.replace("seed = [0, 1, 2]", "seed = [0]\nclip-value = [1.0, 2.0]\nomega = [0.0]", 1).replace(
             "clip-norm = 1", ""

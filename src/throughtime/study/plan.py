@@ -12,7 +12,7 @@ from typing import Any
 from throughtime.data.corpus import Corpus, builtin, read
 from throughtime.errors import ArgumentError, InputError
 from throughtime.study.corpus_trial import CorpusTrial
-from throughtime.study.lengths import parse_lengths
+from throughtime.study.lengths import parse_lengths, show_lengths
 from throughtime.study.task_trial import TaskTrial
 from throughtime.study.trial import Corpora, Trial
 
@@ -23,7 +23,7 @@ _OF_TASKS = {each.name for each in fields(TaskTrial)}
 _OF_TEXTS = {each.name for each in fields(CorpusTrial)} - {"sha256"}
 _LENGTHS = "length", "test_length"
 # What sets trials apart without being a way of training.
-_NO_WAY = {*_LENGTHS, "task", "corpus", "seed"}
+_NO_WAY = {"length", "task", "corpus", "seed"}
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class _Reader:
             own = self.settings(method["name"], {k: v for k, v in method.items() if k != "name"})
             for values in itertools.product(*grid.values()):
                 varied = dict(zip(grid, values, strict=True))
-                told = [f"{name.replace('_', ' ')} {varied[name]}" for name in apart]
+                told = [f"{name.replace('_', ' ')} {_shown(varied[name])}" for name in apart]
                 way = ", ".join([method["name"], *told] if method["name"] else told) or self._path.stem
                 try:
                     yield Planned(way, self._trial({**common, **own, **varied}))
@@ -195,3 +195,8 @@ def _as_taken(name: str, value: Any) -> Any:
     if name in _LENGTHS:
         return parse_lengths(str(value), name)
     return str(value) if name == "clip_norm" else value
+
+
+def _shown(value: Any) -> str:
+    """A value as one types it."""
+    return show_lengths(value) if isinstance(value, tuple) else str(value)

@@ -44,6 +44,9 @@ def readings(groups: Sequence[Group]) -> list[str]:
     diverged = sum(each.ended("diverged") for each in groups)
     if diverged:
         said.append(f"{diverged} of {_trials(groups)} trials diverged.")
+    places = sorted({f"version {one.version} on {one.processor}" for each in groups for one in each.results})
+    if len(places) > 1:
+        said.append(f"Numbers may differ in their last digits by where trials ran: {'; '.join(places)}.")
     return said
 
 

@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
+import throughtime
 from throughtime.data.corpus import Corpus
 from throughtime.errors import ArgumentError
 from throughtime.networks.validation import require_count
 from throughtime.optim import Clip, ClipValue, Optimizer, clip_norm_from_spec, optimizer_from_name
+from throughtime.training.conditions import conditions
 from throughtime.truncation import Auto, Truncation, parse_truncation
 
 # Called with updates made and the share of wrong answers.
@@ -121,6 +123,8 @@ class Result:
         Of a task's last test, over as many of its sequences as it took to tell.
     val_loss, val_bits_per_char : float or None
         Of a text's held-out part, in nats per token, and where each token is a character.
+    version, processor : str
+        Of throughtime, and the processor's name: only where both are the same are numbers promised to be.
     """
 
     ended: str
@@ -133,6 +137,8 @@ class Result:
     error_rate: float | None = None
     val_loss: float | None = None
     val_bits_per_char: float | None = None
+    version: str = ""
+    processor: str = ""
 
     @property
     def success(self) -> bool:
@@ -141,5 +147,6 @@ class Result:
 
 
 def run_trial(trial: Trial, corpora: Corpora) -> Result:
-    """`Trial.run` as a function: what another process, or another machine, has to call."""
-    return trial.run(corpora)
+    """`Trial.run` as a function, with where it ran: what another process, or another machine, has to call."""
+    found = trial.run(corpora)
+    return replace(found, version=throughtime.__version__, processor=conditions(1, "full")["processor"])
