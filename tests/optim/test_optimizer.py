@@ -282,6 +282,20 @@ def test_an_optimizer_is_found_by_its_name(kind: type[Any]) -> None:
     assert optimizer_from_name(kind.name).settings() == kind().settings()
 
 
+def test_argument_that_an_optimizer_lacks_is_refused_by_name():
+    with pytest.raises(
+        ArgumentError,
+        match="momentum found with optimizer sgd; expected it with momentum or nesterov only",
+    ):
+        optimizer_from_name("sgd", 0.1, momentum=0.9)
+    with pytest.raises(
+        ArgumentError, match="weight_decay found with optimizer adam; expected it with adamw only"
+    ):
+        optimizer_from_name("adam", weight_decay=0.1)
+    with pytest.raises(ArgumentError, match="speed found with optimizer adam; expected it with none only"):
+        optimizer_from_name("adam", speed=2.0)
+
+
 def test_an_unknown_name_lists_the_choices() -> None:
     with pytest.raises(
         ArgumentError,

@@ -72,6 +72,35 @@ def test_clipping_and_omega_act():
     assert len({each.error_rate for each in (plain, clipped, held)}) == 3
 
 
+def test_dropout_weight_decay_and_schedule_act():
+    base = replace(
+        EASY, task="adding", length=10, num_layers=2, optimizer="adamw", max_steps=60, eval_every=60
+    )
+    changed = (base, *(replace(base, **one) for one in ({"dropout": 0.5}, {"weight_decay": 9.0})))
+    rates = [run_task(each).error_rate for each in changed]
+    assert len({*rates}) == 3
+    assert run_task(replace(EASY, schedule="exponential:1e-9", max_steps=100)).error_rate > 0.3
+
+
+def test_schedule_goes_by_the_tests(monkeypatch):
+    seen = []
+    step = tt.SGD.step
+
+    def watched(self, params, grads):
+        seen.append(self.lr)
+        step(self, params, grads)
+
+    monkeypatch.setattr(tt.SGD, "step", watched)
+    rates = iter([0.5, 0.6, 0.4, 0.9])
+    monkeypatch.setattr(module, "_test", lambda *rest: (next(rates), False))
+    run_task(replace(EASY, optimizer="sgd", lr=0.8, schedule="halve", max_steps=8, eval_every=2))
+    assert seen == [0.8] * 4 + [0.4] * 4  # after the second test, which was worse
+    seen.clear()
+    rates = iter([0.5] * 4)
+    run_task(replace(EASY, optimizer="sgd", lr=0.8, schedule="exponential:0.5", max_steps=8, eval_every=2))
+    assert seen == [0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.1, 0.1]
+
+
 def test_lengths_may_be_a_range_and_tests_longer():
     seen = set()
     forward = tt.SequenceModel.forward
@@ -129,6 +158,9 @@ def test_trial_is_fit_for_json():
         ({"truncation": "auto:0.1"}, "truncation auto:0.1 found"),
         ({"omega": 1.0}, "omega"),
         ({"optimizer": "sgdd"}, "sgdd"),
+        ({"schedule": "now"}, "now"),
+        ({"dropout": 1.5}, "dropout"),
+        ({"weight_decay": 0.1}, "weight_decay"),
         ({"cell": "grue"}, "grue"),
     ],
 )

@@ -59,7 +59,7 @@ VERBS = {
     ),
     "study": (
         "throughtime.cli.study:study",
-        "Run a study: trials of tasks over a grid of settings, side by side, each once.",
+        "Run a study: trials over a grid of settings, side by side, each once.",
     ),
     "runs": (
         "throughtime.cli.runs:runs",

@@ -62,6 +62,9 @@ class TaskOptions:
     )
     hidden_size: Annotated[int, _option("Model", "Units of a layer.", callback=whole(1))] = 50
     num_layers: Annotated[int, _option("Model", "Layers.", callback=whole(1))] = 1
+    dropout: Annotated[float, _option("Model", "Probability of dropout between layers.", callback=SHARE)] = (
+        0.0
+    )
     init: Annotated[
         str,
         _option(
@@ -83,6 +86,23 @@ class TaskOptions:
     momentum: Annotated[
         float | None, _option("Updates", "Of momentum and nesterov.", default="0.9", callback=SHARE)
     ] = None
+    weight_decay: Annotated[
+        float | None,
+        _option(
+            "Updates",
+            "Of adamw: the share that a weight loses at each update, times the learning rate.",
+            default="0.01",
+            callback=AT_LEAST_ZERO,
+        ),
+    ] = None
+    schedule: Annotated[
+        str,
+        _option(
+            "Updates",
+            "Of the learning rate, as throughtime train has it; an epoch is what lies between two tests.",
+            metavar="PART[,PART]...",
+        ),
+    ] = "constant"
     clip_norm: Annotated[
         str | None,
         _option(

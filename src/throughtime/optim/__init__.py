@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 
 from throughtime.errors import ArgumentError
 from throughtime.optim.adam import Adam
@@ -76,7 +77,8 @@ def optimizer_from_name(name: str, lr: float | None = None, **more: float) -> Op
     Raises
     ------
     ArgumentError
-        There is no optimiser of this name, or the learning rate is not above 0, or another argument is out of range.
+        There is no optimiser of this name, it has no such argument, the learning rate is not above 0, or another argument is
+        out of range.
 
     Examples
     --------
@@ -87,4 +89,11 @@ def optimizer_from_name(name: str, lr: float | None = None, **more: float) -> Op
         raise ArgumentError(
             f"optimizer {name!r} is unknown; expected one of {', '.join(_BY_NAME)}. Choose one of these."
         )
+    known = signature(_BY_NAME[name]).parameters
+    for argument in more:
+        if argument not in known:
+            having = [each for each, make in _BY_NAME.items() if argument in signature(make).parameters]
+            raise ArgumentError(
+                f"{argument} found with optimizer {name}; expected it with {' or '.join(having) or 'none'} only. Leave it out."
+            )
     return _BY_NAME[name](**more) if lr is None else _BY_NAME[name](lr, **more)

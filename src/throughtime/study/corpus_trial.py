@@ -26,7 +26,6 @@ class CorpusTrial(Trial):
     unit, vocab_size : as `Tokenizer.train` has them
     embedding_size : int, optional
         None for one-hot inputs.
-    dropout : float
     seq_len : int, optional
         Steps per update, 50 if neither it nor `chunk:K` says otherwise.
     val_fraction : float
@@ -45,7 +44,6 @@ class CorpusTrial(Trial):
     vocab_size: int | None = None
     hidden_size: int = 128
     embedding_size: int | None = None
-    dropout: float = 0.0
     optimizer: str = "adam"
     lr: float = 2e-3
     seq_len: int | None = None
@@ -80,6 +78,7 @@ class CorpusTrial(Trial):
             "optimizer": self.make_optimizer(),
             "truncation": self.make_truncation(),
             "clip": self.make_clip(),
+            "schedule": self.make_schedule(),
             "batch_size": self.batch_size,
             "seq_len": self.seq_len,
             "max_steps": self.max_steps,

@@ -30,6 +30,8 @@ _MAY_BE_WRONG = 0.01
 class TaskTrial(Trial):
     """A trial on a task. Defaults are Pascanu, Mikolov and Bengio's (2013).
 
+    To a schedule, the updates between two tests are an epoch, and the share of wrong answers is the validation loss.
+
     Parameters
     ----------
     task : str
@@ -98,6 +100,7 @@ class TaskTrial(Trial):
             task.loss,
             task.at,
             self.nonlinearity,
+            dropout=self.dropout,
             init=self.init,
             seed=np.random.default_rng([self.seed, 0]),
         )
@@ -147,6 +150,7 @@ def run_task(trial: TaskTrial, watch: Watch = lambda steps, error_rate: None) ->
     start = time.perf_counter()
     task, model = find_task(trial.task), trial.make_model()
     optimizer, clip, truncation = trial.make_optimizer(), trial.make_clip(), trial.make_truncation()
+    schedule = trial.make_schedule()
     training, testing, probing = (np.random.default_rng([trial.seed, part]) for part in (1, 2, 3))
     workspace = Workspace()
     probe = task.examples(probing, trial.batch_size, trial.tested)
@@ -160,6 +164,7 @@ def run_task(trial: TaskTrial, watch: Watch = lambda steps, error_rate: None) ->
                 drawn.inputs,
                 drawn.targets,
                 lengths=drawn.lengths,
+                training=True,
                 truncation=truncation,
                 workspace=workspace,
                 omega=decayed(trial.omega, steps),
@@ -168,6 +173,7 @@ def run_task(trial: TaskTrial, watch: Watch = lambda steps, error_rate: None) ->
             if not (np.isfinite(found.loss) and np.isfinite(norm)):
                 ended = "diverged"
                 break
+            optimizer.lr = trial.lr * schedule.factor(steps, trial.max_steps, trial.eval_every)
             optimizer.step(model.params, found.grads)
             steps += 1
             if steps % trial.eval_every and steps < trial.max_steps:
@@ -176,6 +182,7 @@ def run_task(trial: TaskTrial, watch: Watch = lambda steps, error_rate: None) ->
                 ended = "diverged"
                 break
             error_rate, success = _test(model, task, trial, testing)
+            schedule.evaluated(error_rate)
             watch(steps, error_rate)
             if success:
                 ended = "success"

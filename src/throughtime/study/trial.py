@@ -9,7 +9,15 @@ import throughtime
 from throughtime.data.corpus import Corpus
 from throughtime.errors import ArgumentError
 from throughtime.networks.validation import require_count
-from throughtime.optim import Clip, ClipValue, Optimizer, clip_norm_from_spec, optimizer_from_name
+from throughtime.optim import (
+    Clip,
+    ClipValue,
+    Optimizer,
+    Schedule,
+    clip_norm_from_spec,
+    optimizer_from_name,
+    schedule_from_spec,
+)
 from throughtime.training.conditions import conditions
 from throughtime.truncation import Auto, Truncation, parse_truncation
 
@@ -25,8 +33,9 @@ class Trial(ABC):
 
     Parameters
     ----------
-    cell, nonlinearity, hidden_size, num_layers, init : as `throughtime.SequenceModel` and `LanguageModel` have them
-    optimizer, lr, momentum, clip_norm, clip_value, omega, truncation : as `throughtime train` spells them
+    cell, nonlinearity, hidden_size, num_layers, dropout, init : as `throughtime.SequenceModel` has them
+    optimizer, lr, momentum, weight_decay, schedule, clip_norm, clip_value, omega, truncation : as `throughtime train` spells
+        them
     batch_size : int
     max_steps : int
         Updates at most.
@@ -42,10 +51,13 @@ class Trial(ABC):
     nonlinearity: str = "tanh"
     hidden_size: int = 50
     num_layers: int = 1
+    dropout: float = 0.0
     init: str = "default"
     optimizer: str = "sgd"
     lr: float = 0.01
     momentum: float | None = None
+    weight_decay: float | None = None
+    schedule: str = "constant"
     clip_norm: str | None = None
     clip_value: float | None = None
     omega: float = 0.0
@@ -58,13 +70,20 @@ class Trial(ABC):
         for name in ("batch_size", "max_steps"):
             require_count(name, getattr(self, name))
         self.make_optimizer()
+        self.make_schedule()
         self.make_clip()
         self.make_truncation()
 
     def make_optimizer(self) -> Optimizer:
         """The rule of an update."""
-        more = {} if self.momentum is None else {"momentum": self.momentum}
-        return optimizer_from_name(self.optimizer, self.lr, **more)
+        more = {"momentum": self.momentum, "weight_decay": self.weight_decay}
+        return optimizer_from_name(
+            self.optimizer, self.lr, **{name: value for name, value in more.items() if value is not None}
+        )
+
+    def make_schedule(self) -> Schedule:
+        """What the learning rate is multiplied by."""
+        return schedule_from_spec(self.schedule)
 
     def make_clip(self) -> Clip | None:
         """How a gradient is clipped, if it is."""
