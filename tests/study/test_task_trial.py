@@ -72,14 +72,13 @@ def test_clipping_and_omega_act():
     assert len({each.error_rate for each in (plain, clipped, held)}) == 3
 
 
-def test_dropout_weight_decay_and_schedule_act():
+def test_dropout_and_weight_decay_act():
     base = replace(
         EASY, task="adding", length=10, num_layers=2, optimizer="adamw", max_steps=60, eval_every=60
     )
     changed = (base, *(replace(base, **one) for one in ({"dropout": 0.5}, {"weight_decay": 9.0})))
     rates = [run_task(each).error_rate for each in changed]
     assert len({*rates}) == 3
-    assert run_task(replace(EASY, schedule="exponential:1e-9", max_steps=100)).error_rate > 0.3
 
 
 def test_schedule_goes_by_the_tests(monkeypatch):
