@@ -1,9 +1,8 @@
 """A study as one sees it in a terminal: what has ended, how much is to come, and how long that may take."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
-from types import TracebackType
 from typing import IO, TypeAlias
 
 from rich.console import Console, Group
@@ -22,7 +21,7 @@ _WIDTH = 72
 def display(stream: IO[str], quiet: bool = False) -> AbstractContextManager[Listener]:
     """What suits the stream: a bar under the lines in a terminal, lines alone elsewhere; if quiet, nothing."""
     if quiet:
-        return _Display(lambda progress: None)
+        return nullcontext(lambda progress: None)
     console = Console(file=stream, highlight=False)
     if stream.isatty() and not console.is_dumb_terminal:
         return LiveDisplay(console)
@@ -32,7 +31,7 @@ def display(stream: IO[str], quiet: bool = False) -> AbstractContextManager[List
             stream.write(line + "\n")
             stream.flush()
 
-    return _Display(show)
+    return nullcontext(show)
 
 
 def in_words(progress: Progress) -> str | None:
@@ -49,24 +48,10 @@ def _left(seconds: float | None) -> str:
     return f", about {clock(seconds)} left" if seconds else ""
 
 
-class _Display(AbstractContextManager[Listener]):
-    def __init__(self, show: Listener) -> None:
-        self._show = show
-
-    def __enter__(self) -> Listener:
-        return self._show
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-
-class LiveDisplay(_Display):
+class LiveDisplay(AbstractContextManager[Listener]):
     """A line for each trial that has ended, above a bar whose clock runs."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(self._hear)
         self._console = console
         self._progress: Progress | None = None
         self._since = monotonic()
@@ -77,6 +62,9 @@ class LiveDisplay(_Display):
             get_renderable=self._moving,
             redirect_stdout=False,
         )
+
+    def __enter__(self) -> Listener:
+        return self._hear
 
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
