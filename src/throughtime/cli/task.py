@@ -22,19 +22,15 @@ def task(options: TaskOptions, typed: list[str]) -> None:
     has not failed.
     """
     from throughtime.cli.engine import engine
-    from throughtime.study.trial import Result, run_trial
-    from throughtime.study.words import ended_in_words
+    from throughtime.study.display import display
+    from throughtime.study.plan import Planned
+    from throughtime.study.run import run_planned
     from throughtime.training.metrics import to_json
 
     trials = make_trials(options)
-    found: dict[int, Result] = {}
-    with engine(options.jobs) as runs:
-        for index, result in runs.run(run_trial, trials, {}):
-            found[index] = result
-            if not options.quiet:
-                seed = trials[index].seed
-                print(f"{len(found)} of {len(trials)}: seed {seed} {ended_in_words(result)}", file=sys.stderr)
-    results = [found[index] for index in range(len(trials))]
+    planned = [Planned(options.cell, trial) for trial in trials]
+    with engine(options.jobs) as runs, display(sys.stderr, options.quiet) as show:
+        results = [each.result for each in run_planned(planned, {}, runs, show)]
     if options.as_json:
         print(to_json(summary(trials, results)))
     else:

@@ -1,14 +1,15 @@
 """A study run to its end, or on from where it was stopped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from throughtime.cluster.engine import Engine
 from throughtime.study.plan import Planned, Study
 from throughtime.study.store import Store
 from throughtime.study.time_left import TimeLeft
-from throughtime.study.trial import Result, run_trial
+from throughtime.study.trial import Corpora, Result, Trial, run_trial
 from throughtime.training.directory import held
 
 
@@ -71,15 +72,28 @@ def run_study(
     out.mkdir(parents=True, exist_ok=True)
     with held(out):
         store = Store(out)
-        trials = {each.trial: each for each in study.trials}
-        results = {trial: found for trial, each in trials.items() if (found := store.get(each)) is not None}
-        todo = [each for trial, each in trials.items() if trial not in results]
-        left = TimeLeft([*trials.values()], results, engine.width)
-        watch(Progress(None, len(results), len(trials), left.seconds()))
-        for index, result in engine.run(run_trial, [each.trial for each in todo], study.corpora):
-            planned = todo[index]
-            store.put(planned, result)
-            results[planned.trial] = result
-            left.add(planned, result)
-            watch(Progress(Found(planned, result), len(results), len(trials), left.seconds()))
-    return [Found(each, results[each.trial]) for each in study.trials]
+        known = {each.trial: result for each in study.trials if (result := store.get(each)) is not None}
+        return run_planned(study.trials, study.corpora, engine, watch, known, store.put)
+
+
+def run_planned(
+    planned: Sequence[Planned],
+    corpora: Corpora,
+    engine: Engine,
+    watch: Callable[[Progress], object] = lambda progress: None,
+    known: Mapping[Trial, Result] = MappingProxyType({}),
+    keep: Callable[[Planned, Result], object] = lambda planned, result: None,
+) -> list[Found]:
+    """Run trials, each once, but for those whose results are known; `keep` has each new one before anybody is told."""
+    trials = {each.trial: each for each in planned}
+    results = {trial: result for trial, result in known.items() if trial in trials}
+    todo = [each for trial, each in trials.items() if trial not in results]
+    left = TimeLeft([*trials.values()], results, engine.width)
+    watch(Progress(None, len(results), len(trials), left.seconds()))
+    for index, result in engine.run(run_trial, [each.trial for each in todo], corpora):
+        ended = todo[index]
+        keep(ended, result)
+        results[ended.trial] = result
+        left.add(ended, result)
+        watch(Progress(Found(ended, result), len(results), len(trials), left.seconds()))
+    return [Found(each, results[each.trial]) for each in planned]
