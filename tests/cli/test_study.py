@@ -57,8 +57,9 @@ def test_study_that_is_interrupted_says_how_to_go_on(cli, tmp_path, monkeypatch)
     result = cli("study", "small.toml", "--jobs", 1)
     assert result.code == 130
     last = result.err.splitlines()[-1]
-    assert "interrupted; 3 of 12 trials have their results in studies/small. Go on with: " in last
+    assert "interrupted; 3 trials have their results in studies/small. Go on with: " in last
     assert last.endswith(" study small.toml --out studies/small")
+    assert "<dd>3 of 12</dd>" in (tmp_path / "studies" / "small" / "study.html").read_text()
     monkeypatch.setattr(TaskTrial, "run", run)
     result = cli("study", "small.toml", "--jobs", 1)
     assert result.code == 0

@@ -9,8 +9,9 @@ from throughtime.study.display import LiveDisplay, display, in_words
 from throughtime.study.run import Progress
 
 (FOUND,) = found("clipped", (20, 30), result(seconds=83.6))
-BEGUN, AGAIN = Progress(None, 0, 4, None), Progress(None, 2, 4, 90.0)
-ENDED = Progress(FOUND, 3, 4, 90.0)
+SOME = dict.fromkeys(range(3))  # whatever they are, they are three
+BEGUN, AGAIN = Progress(None, {}, 4, None), Progress(None, {0: None, 1: None}, 4, 90.0)
+ENDED = Progress(FOUND, SOME, 4, 90.0)
 
 
 def test_line_tells_what_has_ended_and_what_is_left():
@@ -20,7 +21,7 @@ def test_line_tells_what_has_ended_and_what_is_left():
         "3 of 4, about 1:30 left; clipped: temporal-order, length 20-30, seed 0: "
         "succeeded after 3,000 updates in 1:24, 0.4% wrong"
     )
-    assert in_words(ENDED._replace(done=4, seconds_left=0.0)).startswith("4 of 4; clipped")
+    assert in_words(ENDED._replace(results={**SOME, 3: None}, seconds_left=0.0)).startswith("4 of 4; clipped")
 
 
 def test_lines_elsewhere_and_nothing_if_quiet():

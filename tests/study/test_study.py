@@ -87,14 +87,16 @@ def test_study_finds_again_what_it_has_and_runs_the_rest_once(file, tmp_path):
         run_study(study, tmp_path / "out", engine)
     assert len(list((tmp_path / "out" / "trials").iterdir())) == 5
     told = []
-    found = run_study(study, tmp_path / "out", engine, told.append)
+    found = run_study(
+        study, tmp_path / "out", engine, lambda progress: told.append((progress.done, progress))
+    )
     assert len(engine.ran) == 12
     assert len({*engine.ran}) == 12
-    assert [progress.done for progress in told] == [5, 6, 7, 8, 9, 10, 11, 12]
-    assert {progress.total for progress in told} == {12}
-    assert told[0].found is None
-    assert all(progress.seconds_left > 0 for progress in told[:-1])
-    assert told[-1].seconds_left == 0
+    assert [done for done, _ in told] == [5, 6, 7, 8, 9, 10, 11, 12]
+    assert {progress.total for _, progress in told} == {12}
+    assert told[0][1].ended is None
+    assert all(progress.seconds_left > 0 for _, progress in told[:-1])
+    assert told[-1][1].seconds_left == 0
     assert [each.planned for each in found] == [*study.trials]
     assert {each.result.version for each in found} == {tt.__version__}
     assert all(each.result.processor for each in found)

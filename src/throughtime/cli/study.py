@@ -12,6 +12,7 @@ from throughtime.cli.ranges import whole
 
 if TYPE_CHECKING:
     from throughtime.study.plan import Study
+    from throughtime.study.reports import Reports
     from throughtime.study.run import Found
 
 # In a file or a pipe nothing is cut, however long the names are.
@@ -43,30 +44,31 @@ def study(
     and a table [[method]] with a name for each way of training. Settings are spelled as in throughtime task, or where a
     corpus is named, as in throughtime train. The results are a table, results.parquet, and a page, study.html.
     """
-    from throughtime.study.page import PAGE, write_page
     from throughtime.study.plan import read_study
-    from throughtime.study.table import TABLE, require_table, rows_of, write_table
+    from throughtime.study.reports import Reports
+    from throughtime.study.table import require_table, rows_of
     from throughtime.training.metrics import to_json
 
     require_table()  # before hours of work
     path = Path(file)
     planned = read_study(path)
     place = Path("studies", planned.name) if out is None else Path(out)
-    found = _run(planned, path, place, jobs, quiet)
-    rows = rows_of(found)
-    write_table(place / TABLE, rows)
-    write_page(place / PAGE, planned, found)
+    reports = Reports(planned, place)
+    again = f"study {shlex.quote(str(path))} --out {shlex.quote(str(place))}"
+    found = _run(planned, place, jobs, quiet, reports, again)
     if as_json:
-        made = {"out": str(place), "table": str(place / TABLE), "page": str(place / PAGE)}
-        print(to_json({"study": planned.name, **made, "trials": rows}))
+        made = {"out": str(place), "table": str(reports.table), "page": str(reports.page)}
+        print(to_json({"study": planned.name, **made, "trials": rows_of(found)}))
     else:
         _print(found)
         shown = shlex.quote(str(place))
-        print(f"{len(found)} trials; {TABLE} and {PAGE} lie in {shown}.")
+        print(f"{len(found)} trials; {reports.table.name} and {reports.page.name} lie in {shown}.")
 
 
-def _run(planned: "Study", path: Path, place: Path, jobs: int | None, quiet: bool) -> "list[Found]":
-    """Run what has not been run yet.
+def _run(
+    planned: "Study", place: Path, jobs: int | None, quiet: bool, reports: "Reports", again: str
+) -> "list[Found]":
+    """Run what has not been run yet; whatever happens, the reports tell what there is.
 
     Raises
     ------
@@ -79,23 +81,24 @@ def _run(planned: "Study", path: Path, place: Path, jobs: int | None, quiet: boo
     from throughtime.study.display import display
     from throughtime.study.run import Progress, run_study
 
-    came = Progress(None, 0, len(planned.trials), None)
+    done = 0
     try:
         with engine(jobs) as runs, display(sys.stderr, quiet) as show:
 
             def watch(progress: Progress) -> None:
-                nonlocal came
-                came = progress
+                nonlocal done
+                done = progress.done
+                reports.hear(progress)
                 show(progress)
 
             return run_study(planned, place, runs, watch)
     except KeyboardInterrupt as stop:
-        again = f"study {shlex.quote(str(path))} --out {shlex.quote(str(place))}"
         raise Interrupted(
-            f"{str(stop) or 'interrupted'}; {came.done} of {came.total} trials have their results in {place}. Go on with: "
-            f"{program()} {again}",
+            f"{str(stop) or 'interrupted'}; {done} trials have their results in {place}. Go on with: {program()} {again}",
             getattr(stop, "signal", int(SIGINT)),
         ) from None
+    finally:
+        reports.write()
 
 
 def _print(found: "list[Found]") -> None:

@@ -36,11 +36,11 @@ def display(stream: IO[str], quiet: bool = False) -> AbstractContextManager[List
 
 def in_words(progress: Progress) -> str | None:
     """The trial that has just ended, and what is to come; None before the first of a new study."""
-    if progress.found is None:
+    if progress.ended is None:
         if not 0 < progress.done < progress.total:
             return None
         return f"{progress.done} of {progress.total} trials have their results already"
-    ended = f"{planned_in_words(progress.found.planned)}: {ended_in_words(progress.found.result)}"
+    ended = f"{planned_in_words(progress.ended.planned)}: {ended_in_words(progress.ended.result)}"
     return f"{progress.done} of {progress.total}{_left(progress.seconds_left)}; {ended}"
 
 

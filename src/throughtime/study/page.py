@@ -43,7 +43,7 @@ def study_page(study: Study, found: Sequence[Found]) -> str:
     groups = groups_of(found)
     return page(
         f"Study: {study.name}",
-        facts(_facts(study)),
+        facts(_facts(study, len({each.planned.trial for each in found}))),
         section("What came of it", _listed(readings(groups))),
         *(_task(subject, groups) for subject in dict.fromkeys(each.subject for each in groups)),
         section("All numbers", table(headings(groups), [row(each, groups) for each in groups])),
@@ -52,11 +52,12 @@ def study_page(study: Study, found: Sequence[Found]) -> str:
     )
 
 
-def _facts(study: Study) -> dict[str, str]:
+def _facts(study: Study, done: int) -> dict[str, str]:
     """How much there is, and what all trials have in common."""
     records = [each.trial.record() for each in study.trials]
+    total = len({each.trial for each in study.trials})
     told: dict[str, Any] = {
-        "trials": len({each.trial for each in study.trials}),
+        "trials": total if done == total else f"{done} of {total}",
         "seeds": len({record["seed"] for record in records}),
     }
     for name in _SETTINGS:

@@ -25,18 +25,25 @@ class Progress(NamedTuple):
 
     Attributes
     ----------
-    found : Found or None
+    ended : Found or None
         The trial that has just ended; None before the first.
-    done, total : int
-        Trials that have a result, and all.
+    results : mapping of Trial to Result
+        All so far.
+    total : int
+        Trials in all.
     seconds_left : float or None
         An estimate; None where there is nothing to go by.
     """
 
-    found: Found | None
-    done: int
+    ended: Found | None
+    results: Mapping[Trial, Result]
     total: int
     seconds_left: float | None
+
+    @property
+    def done(self) -> int:
+        """Trials that have a result."""
+        return len(self.results)
 
 
 def run_study(
@@ -89,11 +96,16 @@ def run_planned(
     results = {trial: result for trial, result in known.items() if trial in trials}
     todo = [each for trial, each in trials.items() if trial not in results]
     left = TimeLeft([*trials.values()], results, engine.width)
-    watch(Progress(None, len(results), len(trials), left.seconds()))
+    watch(Progress(None, results, len(trials), left.seconds()))
     for index, result in engine.run(run_trial, [each.trial for each in todo], corpora):
         ended = todo[index]
         keep(ended, result)
         results[ended.trial] = result
         left.add(ended, result)
-        watch(Progress(Found(ended, result), len(results), len(trials), left.seconds()))
-    return [Found(each, results[each.trial]) for each in planned]
+        watch(Progress(Found(ended, result), results, len(trials), left.seconds()))
+    return found_of(planned, results)
+
+
+def found_of(planned: Sequence[Planned], results: Mapping[Trial, Result]) -> list[Found]:
+    """Those that have a result, in their order."""
+    return [Found(each, results[each.trial]) for each in planned if each.trial in results]
