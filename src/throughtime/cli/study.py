@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from throughtime.cli.engine import RAY
 from throughtime.cli.ranges import whole
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ def study(
             help="Trials at a time, each on one thread.", show_default="a core each", callback=whole(1)
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS|local", help=RAY, show_default="this machine's processes"),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
 ) -> None:
@@ -51,7 +56,7 @@ def study(
     path = Path(file)
     planned = read_study(path)
     place = Path("studies", planned.name) if out is None else Path(out)
-    found = _run(planned, place, jobs, quiet)
+    found = _run(planned, place, jobs, ray, quiet)
     rows = rows_of(found)
     write_table(place / TABLE, rows)
     write_page(place / PAGE, planned, found)
@@ -64,7 +69,7 @@ def study(
         print(f"{len(found)} trials; {TABLE} and {PAGE} lie in {shown}.")
 
 
-def _run(planned: "Study", place: Path, jobs: int | None, quiet: bool) -> "list[Found]":
+def _run(planned: "Study", place: Path, jobs: int | None, ray: str | None, quiet: bool) -> "list[Found]":
     """Run what has not been run yet.
 
     Raises
@@ -79,7 +84,7 @@ def _run(planned: "Study", place: Path, jobs: int | None, quiet: bool) -> "list[
 
     done = 0
     try:
-        with engine(jobs) as runs, display(sys.stderr, quiet) as show:
+        with engine(jobs, ray) as runs, display(sys.stderr, quiet) as show:
 
             def watch(progress: "Progress") -> None:
                 nonlocal done

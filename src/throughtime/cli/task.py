@@ -28,7 +28,7 @@ def task(options: TaskOptions, typed: list[str]) -> None:
 
     trials = make_trials(options)
     found: dict[int, Result] = {}
-    with engine(options.jobs) as runs:
+    with engine(options.jobs, options.ray) as runs:
         for index, result in runs.run(run_trial, trials, {}):
             found[index] = result
             if not options.quiet:

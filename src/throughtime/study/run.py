@@ -76,7 +76,10 @@ def run_study(
         todo = [each for trial, each in trials.items() if trial not in results]
         left = TimeLeft([*trials.values()], results, engine.width)
         watch(Progress(None, len(results), len(trials), left.seconds()))
-        for index, result in engine.run(run_trial, [each.trial for each in todo], study.corpora):
+        corpora = study.corpora
+        if not engine.sees_files:
+            corpora = {sha256: corpus.in_memory() for sha256, corpus in corpora.items()}
+        for index, result in engine.run(run_trial, [each.trial for each in todo], corpora):
             planned = todo[index]
             store.put(planned, result)
             results[planned.trial] = result
