@@ -74,11 +74,11 @@ def _run(planned: "Study", place: Path, jobs: int | None, ray: str | None, quiet
 
     Raises
     ------
-    Interrupted
-        After Ctrl-C or SIGTERM; its text says how to go on.
+    LostError, Interrupted
+        What ran a trial has died; after Ctrl-C or SIGTERM. Its text says how to go on.
     """
     from throughtime.cli.engine import engine
-    from throughtime.errors import Interrupted
+    from throughtime.errors import Interrupted, LostError
     from throughtime.study.display import display
     from throughtime.study.run import run_study
 
@@ -92,6 +92,10 @@ def _run(planned: "Study", place: Path, jobs: int | None, ray: str | None, quiet
                 show(progress)
 
             return run_study(planned, place, runs, watch)
+    except LostError as lost:
+        raise LostError(
+            f"{lost} {done} of the trials have their results in {place}: go on with the same command."
+        ) from lost
     except KeyboardInterrupt as stop:
         raise Interrupted(
             f"{str(stop) or 'interrupted'}; {done} of the trials have their results in {place}. Go on with the same command.",
