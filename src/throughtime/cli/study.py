@@ -91,11 +91,12 @@ def _run(planned: "Study", place: Path, jobs: int | None, ray: str | None, quiet
                 done = progress.done
                 show(progress)
 
-            return run_study(planned, place, runs, watch)
-    except LostError as lost:
-        raise LostError(
-            f"{lost} {done} of the trials have their results in {place}: go on with the same command."
-        ) from lost
+            try:
+                return run_study(planned, place, runs, watch)
+            except LostError as lost:
+                raise LostError(
+                    f"{lost} {done} of the trials have their results in {place}: go on with the same command."
+                ) from lost
     except KeyboardInterrupt as stop:
         raise Interrupted(
             f"{str(stop) or 'interrupted'}; {done} of the trials have their results in {place}. Go on with the same command.",

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import islice
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -124,9 +124,10 @@ class RayCluster(AbstractContextManager["RayCluster"]):
                     begin(1)
                     yield index, _result(each, ours)
         finally:
-            for each in pending:  # nobody waits for them any more
-                ray.cancel(each, force=True)
-            ray.wait([*pending], num_returns=len(pending), timeout=_PATIENCE) if pending else None
+            if pending and ray.is_initialized():  # nobody waits for them any more
+                for each in pending:
+                    ray.cancel(each, force=True)
+                ray.wait([*pending], num_returns=len(pending), timeout=_PATIENCE)
 
     def _connect(self, undo: ExitStack) -> None:
         """Start a cluster, or reach one; `undo` is told how to leave it as it was."""
@@ -138,7 +139,11 @@ class RayCluster(AbstractContextManager["RayCluster"]):
             starting.enter_context(_own_signals())
             if self._address == LOCAL:
                 # Of its own: in Ray's usual one, which it leaves behind, other programs look for clusters.
-                place = undo.enter_context(TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
+                # The name of a socket in it may have some 100 characters, which macOS' usual place would exceed.
+                parent = "/tmp" if sys.platform == "darwin" else None
+                place = undo.enter_context(
+                    TemporaryDirectory(prefix="ray-", dir=parent, ignore_cleanup_errors=True)
+                )
                 settings |= {
                     "num_cpus": self._limit or cores(),
                     "include_dashboard": False,
@@ -261,10 +266,15 @@ except Exception as error:
 
 
 def _unreachable(address: str, reason: str) -> LostError:
-    what = "a Ray cluster of this machine" if address == LOCAL else f"the Ray cluster {address}"
+    reason = " ".join(reason.split()).rstrip(".")
+    if address == LOCAL:
+        return LostError(
+            f"a Ray cluster of this machine cannot be started ({reason}); expected room for it in memory and in {gettempdir()}. Set "
+            "TMPDIR to another directory, or do without Ray."
+        )
     return LostError(
-        f"{what} cannot be used ({' '.join(reason.split()).rstrip('.')}); expected one that answers, with the Python and the "
-        "Ray of this program. Check the address, or start one: ray start --head."
+        f"the Ray cluster {address} cannot be used ({reason}); expected one that answers, with the Python and the Ray of this "
+        "program. Check the address, or start one: ray start --head."
     )
 
 
