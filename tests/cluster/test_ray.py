@@ -237,7 +237,8 @@ def place():
         yield path
 
 
-def test_interrupted_study_leaves_no_process(tmp_path, place):
+@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_interrupted_study_leaves_no_process(tmp_path, place, number, said):
     (tmp_path / "long.toml").write_text(LONG)
     environment = {
         **os.environ,
@@ -252,11 +253,14 @@ def test_interrupted_study_leaves_no_process(tmp_path, place):
     ) as program:
         while program.poll() is None and "ray::call" not in working(program.pid):
             time.sleep(0.1)
-        os.killpg(program.pid, signal.SIGINT)  # as a terminal does
+        if number == signal.SIGINT:
+            os.killpg(program.pid, number)  # as a terminal does
+        else:
+            program.send_signal(number)
         out, err = program.communicate(timeout=60)
-    assert (program.returncode, out) == (130, "")
+    assert (program.returncode, out) == (128 + number, "")
     assert err == (
-        "throughtime: interrupted; 0 of the trials have their results in studies/long. Go on with the same command.\n"
+        f"throughtime: {said}; 0 of the trials have their results in studies/long. Go on with the same command.\n"
     )
     assert working(program.pid) == []
     assert os.listdir(place) == []

@@ -93,7 +93,8 @@ def test_what_is_said_of_a_run_names_where_it_lies(both):
         stopped = found.outcomes[1].stopped
         assert f"are in {run}. " in stopped
         assert f"throughtime replay '{run}' step-00000002" in stopped
-        assert lines_of(run, "metrics.jsonl")[-1]["incident"] == stopped
+        (incident,) = [line["incident"] for line in lines_of(run, "metrics.jsonl") if "incident" in line]
+        assert f"throughtime replay '{run}' step-00000002" in incident
         assert "to &amp; fro/burst" in (run / "report.html").read_text(encoding="utf-8")
     assert (
         elsewhere.outcomes[1].stopped.replace(str(elsewhere.path), str(here.path)) == here.outcomes[1].stopped

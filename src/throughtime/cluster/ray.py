@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import islice
 from tempfile import TemporaryDirectory, gettempdir
@@ -29,6 +30,7 @@ LOCAL = "local"
 
 _RETRIES = 3
 _PATIENCE = 30  # seconds in which a cluster is to answer
+_GRACE = 5  # seconds in which a job that is given up is to end by itself
 
 
 class RayCluster(AbstractContextManager["RayCluster"]):
@@ -108,26 +110,30 @@ class RayCluster(AbstractContextManager["RayCluster"]):
             ray.put(shared)
         ]  # in a list a reference stays one: a worker is asked who it is before it looks
         to_come = enumerate(jobs)
-        pending: dict[Any, int] = {}
+        # Waited for as Python's own: in ray.wait every signal becomes Ctrl-C.
+        pending: dict[Future[Any], tuple[int, Any]] = {}
 
         def begin(count: int) -> None:
             for index, job in islice(to_come, count):
                 made = ray.cloudpickle.dumps((work, job))
-                pending[call.remote(ours, paths, THREADS, made, kept)] = index
+                task = call.remote(ours, paths, THREADS, made, kept)
+                pending[task.future()] = index, task
 
         try:
             begin(self._limit or len(jobs))
             while pending:
-                ended, _ = ray.wait([*pending])
+                ended, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for each in ended:
-                    index = pending.pop(each)
+                    index, _ = pending.pop(each)
                     begin(1)
                     yield index, _result(each, ours)
         finally:
-            if pending and ray.is_initialized():  # nobody waits for them any more
-                for each in pending:
-                    ray.cancel(each, force=True)
-                ray.wait([*pending], num_returns=len(pending), timeout=_PATIENCE)
+            for force in (False, True):  # nobody waits for them any more; they may tidy up before they end
+                if pending and ray.is_initialized():
+                    for _, task in pending.values():
+                        ray.cancel(task, force=force)
+                    _, rest = wait(pending, timeout=_GRACE)
+                    pending = {each: pending[each] for each in rest}
 
     def _connect(self, undo: ExitStack) -> None:
         """Start a cluster, or reach one; `undo` is told how to leave it as it was."""
@@ -207,7 +213,7 @@ def _portable() -> Callable[..., tuple[tuple[str | None, str], Any]]:
     return call
 
 
-def _result(ended: Any, ours: tuple[str, str]) -> Any:
+def _result(ended: Future[Any], ours: tuple[str, str]) -> Any:
     """What came of a job.
 
     Raises
@@ -218,7 +224,7 @@ def _result(ended: Any, ours: tuple[str, str]) -> Any:
         The job's own.
     """
     try:
-        theirs, result = ray.get(ended)
+        theirs, result = ended.result()
     except RayTaskError as error:
         raise error.cause from error
     except RayError as error:
