@@ -1,6 +1,8 @@
+import contextlib
 import importlib.util
 import io
 import json
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -467,3 +469,21 @@ def test_compare_refuses_threads_where_each_variant_has_one_processor(cli, corpu
         f"throughtime: --threads 2 found with {more[0]}; expected 1, as each variant"
     )
     assert not Path("c").exists()
+
+
+class Away(Processes):
+    """Works in another directory."""
+
+    def run(self, work, jobs, shared):
+        for index, job in enumerate(jobs):
+            with contextlib.chdir(os.sep):
+                result = work(job, shared)
+            yield index, result
+
+
+def test_compare_keeps_the_names_of_files_for_wherever_a_variant_is_trained(cli, corpus, monkeypatch):
+    monkeypatch.setattr("throughtime.cluster.processes.Processes", Away)
+    assert cli("compare", corpus.name, "--out", "c", *TWO, "--jobs", "2", "--quiet", *TINY).code == 0
+    kept = tomllib.loads(Path("c/a/options.toml").read_text(encoding="utf-8"))
+    assert kept["files"] == [str(corpus)]
+    assert tt.load(Path("c/a")).config["corpus"]["files"] == [str(corpus)]
