@@ -165,8 +165,6 @@ def test_study_in_other_processes_gives_the_same_numbers(file, tmp_path):
 class Away(Processes):
     """Runs its jobs where the files of this machine are not."""
 
-    sees_files = False
-
     def __init__(self, gone):
         super().__init__(1)
         self.gone = gone

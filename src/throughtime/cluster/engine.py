@@ -15,17 +15,11 @@ class Engine(Protocol):
     ----------
     width : int
         How many run at a time, as far as is known.
-    sees_files : bool
-        Whether jobs see the files of this machine.
     """
 
     @property
     def width(self) -> int:
         """How many run at a time, as far as is known."""
-
-    @property
-    def sees_files(self) -> bool:
-        """Whether jobs see the files of this machine."""
 
     def run(
         self, work: Callable[[Job, Shared], Result], jobs: Sequence[Job], shared: Shared

@@ -33,8 +33,6 @@ class Processes:
         Jobs at a time; by default one for each core. With 1, or where there is one job, it runs in this process.
     """
 
-    sees_files = True
-
     def __init__(self, width: int | None = None) -> None:
         self.width = cores() if width is None else width
 

@@ -94,21 +94,15 @@ class RayCluster(AbstractContextManager["RayCluster"]):
         found = int(ray.cluster_resources().get("CPU", 0))
         return found if self._limit is None else min(self._limit, found)
 
-    @property
-    def sees_files(self) -> bool:
-        """Whether its jobs see the files of this machine."""
-        return self._address == LOCAL
-
     def run(
         self, work: Callable[[Job, Shared], Result], jobs: Sequence[Job], shared: Shared
     ) -> Iterator[tuple[int, Result]]:
         """As `Engine` has it."""
         call = ray.remote(_portable()).options(num_cpus=1, max_retries=_RETRIES)
         ours = _versions()
-        paths = sys.path if self.sees_files else []
-        kept = [
-            ray.put(shared)
-        ]  # in a list a reference stays one: a worker is asked who it is before it looks
+        paths = sys.path if self._address == LOCAL else []
+        # In a list a reference stays one: a worker is asked who it is before it looks at what it stands for.
+        kept = [ray.put(shared)]
         to_come = enumerate(jobs)
         # Waited for as Python's own: in ray.wait every signal becomes Ctrl-C.
         pending: dict[Future[Any], tuple[int, Any]] = {}

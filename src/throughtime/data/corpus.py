@@ -50,10 +50,6 @@ class Corpus:
         """The whole text at once."""
         return self._text
 
-    def in_memory(self) -> "Corpus":
-        """The same text held whole: fit to be sent to where its files are not."""
-        return Corpus(self.name, self.text)
-
     def blocks(self, what: str = "reading", on_progress: OnProgress | None = None) -> Iterator[str]:
         """The text piece by piece, cut anywhere.
 

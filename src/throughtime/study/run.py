@@ -76,10 +76,7 @@ def run_study(
         todo = [each for trial, each in trials.items() if trial not in results]
         left = TimeLeft([*trials.values()], results, engine.width)
         watch(Progress(None, len(results), len(trials), left.seconds()))
-        corpora = study.corpora
-        if not engine.sees_files:
-            corpora = {sha256: corpus.in_memory() for sha256, corpus in corpora.items()}
-        for index, result in engine.run(run_trial, [each.trial for each in todo], corpora):
+        for index, result in engine.run(run_trial, [each.trial for each in todo], study.corpora):
             planned = todo[index]
             store.put(planned, result)
             results[planned.trial] = result
