@@ -10,6 +10,7 @@ import throughtime as tt
 from throughtime.extras import require
 
 NEIGHBOURS = {
+    "throughtime.cluster.ray": ("ray", "ray"),
     "throughtime.onnx": ("onnx", "onnx"),
     "throughtime.sklearn": ("sklearn", "sklearn"),
     "throughtime.tensorboard": ("tensorboardX", "tensorboard"),

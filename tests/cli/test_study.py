@@ -58,7 +58,7 @@ def test_study_that_is_interrupted_says_how_to_go_on(cli, tmp_path, monkeypatch)
     assert result.code == 130
     last = result.err.splitlines()[-1]
     assert "interrupted; 3 trials have their results in studies/small. Go on with: " in last
-    assert last.endswith(" study small.toml --out studies/small")
+    assert last.endswith(" study small.toml --out studies/small --jobs 1")
     assert "<dd>3 of 12</dd>" in (tmp_path / "studies" / "small" / "study.html").read_text()
     monkeypatch.setattr(TaskTrial, "run", run)
     result = cli("study", "small.toml", "--jobs", 1)

@@ -124,3 +124,30 @@ def test_live_display_shows_how_far_the_text_is_read():
 def test_live_display_shows_what_was_trained_earlier():
     begun = Begun("a text", (outcome("tanh"), outcome("gru", "to come")))
     assert [line.split() for line in moving([begun])[2:4]] == [["tanh", "finished"], ["gru", "to", "come"]]
+
+
+AWAY = Begun("a text", BEGUN.outcomes, elsewhere=True)
+ENDED = Ended(outcome("gru", steps=2000, seconds=83.6, train_loss=2.0, val_loss=1.5, val_bits_per_char=2.164))
+IN_WORDS = "finished after 2,000 updates in 1:24, 2.164 bits/char"
+CLIPPED = IncidentMet(7, "the norm is 9.", "recorded", None)
+
+
+def test_lines_display_tells_the_ends_of_what_is_trained_elsewhere():
+    stream = io.StringIO()
+    with LinesDisplay(stream) as show:
+        for event in (AWAY, ENDED, *of("burst", CLIPPED), DIVERGED):
+            show(event)
+    assert stream.getvalue().splitlines() == [
+        f"gru, 3 of 3: {IN_WORDS}",
+        "burst: step 7, clipping has bounded the update: the norm is 9.",
+        f"burst, 2 of 3: {WHY}",
+    ]
+
+
+def test_live_display_counts_what_is_trained_elsewhere():
+    first, second = moving([AWAY, ENDED, *of("burst", CLIPPED), DIVERGED])
+    assert first == "2 of 3 trained, 0:00 so far"
+    assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in second
+    text = shown(LiveDisplay, [AWAY, ENDED, DIVERGED])
+    assert text.count(f"gru: {IN_WORDS}") == 1
+    assert text.count(f"burst: {WHY}") == 1

@@ -251,3 +251,26 @@ def test_study_in_other_processes_gives_the_same_numbers(file, tmp_path):
     assert [replace(each.result, seconds=0.0) for each in there] == [
         replace(each.result, seconds=0.0) for each in here
     ]
+
+
+class Away(Processes):
+    """Runs its jobs where the files of this machine are not."""
+
+    def __init__(self, gone):
+        super().__init__(1)
+        self.gone = gone
+
+    def run(self, work, jobs, shared):
+        self.gone.unlink()
+        yield from super().run(work, jobs, shared)
+
+
+def test_study_of_a_text_takes_it_to_where_its_file_is_not(tmp_path):
+    path, text = tmp_path / "texts.toml", tmp_path / "text.txt"
+    small = "hidden-size = 4\nbatch-size = 2\nmax-steps = 2\ntruncation = 'chunk:5'\n"
+    path.write_text(f'[settings]\ncorpus = "text.txt"\n{small}')
+    text.write_text("the cat sat on the mat. " * 20)
+    study = read_study(path)
+    (here,) = run_study(study, tmp_path / "here", Processes(1))
+    (away,) = run_study(study, tmp_path / "away", Away(text))
+    assert replace(away.result, seconds=0.0) == replace(here.result, seconds=0.0)

@@ -2,22 +2,28 @@
 
 import shlex
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from throughtime.cli.compare_options import CompareOptions
-from throughtime.cli.compare_setting import kept, kept_forks
+from throughtime.cli.compare_setting import absolute, kept, kept_forks
 from throughtime.cli.parameters import spelled, takes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from throughtime.cli.compare_variants import Fork
+    from throughtime.cluster.engine import Engine
     from throughtime.compare.comparison import Comparison
     from throughtime.compare.events import Listener
     from throughtime.compare.variant import Variant
     from throughtime.training.events import Listener as OfTraining
+
+# What may be said anew where a comparison goes on.
+OF_EACH_CALL = frozenset({"out", "resume", "files", "quiet", "as_json", "jobs", "ray"})
 
 
 @takes(CompareOptions)
@@ -61,6 +67,7 @@ def _begin(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
     from throughtime.data.tokenizer import Tokenizer
     from throughtime.training.directory import free_name, require_free
 
+    _refuse_threads(options, options.threads)
     found = forks(options, typed)
     variants = [make_variant(fork) for fork in found]
     require_comparable(variants)
@@ -68,15 +75,17 @@ def _begin(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
     require_free(path)
     corpus = read_text(options.files, show)
     tokenizer = Tokenizer.train(corpus, options.unit, vocabulary(options), show)
-    return compare(
-        variants,
-        corpus,
-        tokenizer=tokenizer,
-        out=path,
-        setting=kept(options),
-        listeners=show,
-        callbacks=_callbacks(path, found),
-    )
+    with _elsewhere(options) as engine:
+        return compare(
+            variants,
+            corpus,
+            tokenizer=tokenizer,
+            out=path,
+            setting=kept(options),
+            listeners=show,
+            callbacks=_callbacks(found),
+            engine=engine,
+        )
 
 
 def _go_on(options: CompareOptions, typed: list[str], show: "Listener") -> "Comparison":
@@ -90,7 +99,7 @@ def _go_on(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
 
     if options.out is None:
         raise ArgumentError("--resume found alone; expected the comparison to go on with. Add --out OUT.")
-    settled = [name for name in typed if name not in ("out", "resume", "files", "quiet", "as_json")]
+    settled = [name for name in typed if name not in OF_EACH_CALL]
     if settled:
         raise ArgumentError(
             f"{', '.join(map(spelled, settled))} found with --resume; expected no setting, as the comparison has them "
@@ -100,6 +109,7 @@ def _go_on(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
     if not options.files and (complete := load_complete(path)) is not None:
         return complete
     found = kept_forks(path, load_record(path))
+    _refuse_threads(options, found[0].options.threads)
     variants = [make_variant(fork) for fork in found]
     files = options.files or found[0].options.files
     if files and "-" in files and not options.files:
@@ -108,23 +118,72 @@ def _go_on(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
             f"compare - --resume --out {shlex.quote(str(path))}"
         )
     corpus = read_text(files, show)
-    return compare(variants, corpus, out=path, resume=True, listeners=show, callbacks=_callbacks(path, found))
+    with _elsewhere(options) as engine:
+        return compare(
+            variants,
+            corpus,
+            out=path,
+            resume=True,
+            listeners=show,
+            callbacks=_callbacks(found),
+            engine=engine,
+        )
 
 
-def _callbacks(path: Path, forks: "list[Fork]") -> "Callable[[Variant], list[OfTraining]]":
+def _refuse_threads(options: CompareOptions, threads: int) -> None:
+    """Raise ArgumentError if a variant that is trained elsewhere is to have several threads."""
+    from throughtime.errors import ArgumentError
+
+    for name, found in (("--ray", options.ray is not None), ("--jobs", (options.jobs or 1) > 1)):
+        if found and threads > 1:
+            raise ArgumentError(
+                f"--threads {threads} found with {name}; expected 1, as each variant then has one processor. Leave one of the "
+                "two out."
+            )
+
+
+@contextmanager
+def _elsewhere(options: CompareOptions) -> "Iterator[Engine | None]":
+    """What trains several variants at a time; None where they are trained here, one after another.
+
+    Raises
+    ------
+    Interrupted, LostError
+        What to type is then more than to go on here.
+    """
+    from throughtime.cli.engine import engine
+    from throughtime.errors import Interrupted, LostError
+
+    more = {"jobs": options.jobs, "ray": options.ray}
+    if options.ray is None and options.jobs in (None, 1):
+        yield None
+        return
+    typed = "".join(f" {spelled(name)} {value}" for name, value in more.items() if value is not None)
+    with engine(options.jobs, options.ray) as found:
+        try:
+            yield found
+        except Interrupted as stop:
+            raise Interrupted(f"{stop}{typed}", stop.signal) from None
+        except LostError as lost:
+            raise LostError(f"{lost}{typed}") from lost
+
+
+def _callbacks(forks: "list[Fork]") -> "Callable[[Variant, Path], list[OfTraining]]":
+    """What makes of each variant the callbacks of its training, wherever that is."""
+    # Their files are found from another working directory, too.
+    options_of = {fork.name: asdict(fork.options) | {"files": absolute(fork.options.files)} for fork in forks}
+    return partial(_keeping, options_of)
+
+
+def _keeping(options_of: "dict[str, dict[str, Any]]", variant: "Variant", run: Path) -> "list[OfTraining]":
     """Who hears of a variant's training: what makes its directory that of an ordinary run."""
     from throughtime.cli.kept_options import KeepOptions
     from throughtime.cli.train import TENSORBOARD
 
-    options_of = {fork.name: fork.options for fork in forks}
+    options = options_of[variant.name]
+    found: list[OfTraining] = [KeepOptions(options | {"lr": variant.plan.optimizer.lr})]
+    if options["tensorboard"]:
+        from throughtime.tensorboard import TensorBoard
 
-    def callbacks(variant: "Variant") -> "list[OfTraining]":
-        options = options_of[variant.name]
-        found: list[OfTraining] = [KeepOptions(asdict(options) | {"lr": variant.plan.optimizer.lr})]
-        if options.tensorboard:
-            from throughtime.tensorboard import TensorBoard
-
-            found.append(TensorBoard(path / variant.name / TENSORBOARD))
-        return found
-
-    return callbacks
+        found.append(TensorBoard(run / TENSORBOARD))
+    return found

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from throughtime.cli.engine import RAY
 from throughtime.cli.ranges import whole
 from throughtime.cli.train_options import TrainOptions
 
@@ -47,6 +48,21 @@ class CompareOptions(TrainOptions, Forks):
             rich_help_panel="Duration",
             show_default="about 10 probes a variant, at the same updates",
             callback=whole(0),
+        ),
+    ] = None
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Variants at a time, each in a process of its own, on one thread.",
+            rich_help_panel="Run",
+            show_default="one after another; with --ray a processor each",
+            callback=whole(1),
+        ),
+    ] = None
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help=RAY, metavar="ADDRESS|local", rich_help_panel="Run", show_default="this machine's processes"
         ),
     ] = None
     out: Annotated[

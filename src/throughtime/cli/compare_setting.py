@@ -23,8 +23,13 @@ def kept(options: CompareOptions) -> dict[str, Any]:
 
     found = {key: getattr(options, name) for key, name in _FIELDS.items() if name not in OF_THE_CALL}
     if options.files:
-        found["files"] = [name if name == "-" else os.path.abspath(name) for name in options.files]
+        found["files"] = absolute(options.files)
     return found
+
+
+def absolute(files: list[str] | None) -> list[str] | None:
+    """The names of files as they are found from another working directory, too."""
+    return None if files is None else [name if name == "-" else os.path.abspath(name) for name in files]
 
 
 def kept_forks(out: Path, record: "Record") -> list[Fork]:

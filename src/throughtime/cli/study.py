@@ -2,16 +2,19 @@
 
 import shlex
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from throughtime.cli.engine import RAY
 from throughtime.cli.ranges import whole
 
 if TYPE_CHECKING:
-    from throughtime.study.plan import Study
+    from collections.abc import Iterator
+
     from throughtime.study.reports import Reports
     from throughtime.study.run import Found
 
@@ -35,6 +38,10 @@ def study(
             help="Trials at a time, each on one thread.", show_default="a core each", callback=whole(1)
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS|local", help=RAY, show_default="this machine's processes"),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
 ) -> None:
@@ -44,8 +51,11 @@ def study(
     and a table [[method]] with a name for each way of training. Settings are spelled as in throughtime task, or where a
     corpus is named, as in throughtime train. The results are a table, results.parquet, and a page, study.html.
     """
+    from throughtime.cli.engine import engine
+    from throughtime.study.display import display
     from throughtime.study.plan import read_study
     from throughtime.study.reports import Reports
+    from throughtime.study.run import Progress, run_study
     from throughtime.study.table import require_table, rows_of
     from throughtime.training.metrics import to_json
 
@@ -54,8 +64,18 @@ def study(
     planned = read_study(path)
     place = Path("studies", planned.name) if out is None else Path(out)
     reports = Reports(planned, place)
-    again = f"study {shlex.quote(str(path))} --out {shlex.quote(str(place))}"
-    found = _run(planned, place, jobs, quiet, reports, again)
+    again = ["study", str(path), "--out", str(place), *_typed("--jobs", jobs), *_typed("--ray", ray)]
+    with (
+        _whatever_happens(reports, again),
+        engine(jobs, ray) as runs,
+        display(sys.stderr, quiet) as show,
+    ):
+
+        def watch(progress: Progress) -> None:
+            reports.hear(progress)
+            show(progress)
+
+        found = run_study(planned, place, runs, watch)
     if as_json:
         made = {"out": str(place), "table": str(reports.table), "page": str(reports.page)}
         print(to_json({"study": planned.name, **made, "trials": rows_of(found)}))
@@ -65,38 +85,33 @@ def study(
         print(f"{len(found)} trials; {reports.table.name} and {reports.page.name} lie in {shown}.")
 
 
-def _run(
-    planned: "Study", place: Path, jobs: int | None, quiet: bool, reports: "Reports", again: str
-) -> "list[Found]":
-    """Run what has not been run yet; whatever happens, the reports tell what there is.
+def _typed(option: str, value: object) -> list[str]:
+    return [] if value is None else [option, str(value)]
+
+
+@contextmanager
+def _whatever_happens(reports: "Reports", again: list[str]) -> "Iterator[None]":
+    """However the block ends, the reports tell what there is; where it breaks off, it is said how to go on.
 
     Raises
     ------
-    Interrupted
-        After Ctrl-C or SIGTERM; its text says how to go on.
+    LostError, Interrupted
+        As the block raises it, or a KeyboardInterrupt.
     """
-    from throughtime.cli.engine import engine
     from throughtime.cli.stopping import program
-    from throughtime.errors import Interrupted
-    from throughtime.study.display import display
-    from throughtime.study.run import Progress, run_study
+    from throughtime.errors import Interrupted, LostError
 
-    done = 0
+    def told() -> str:
+        kept = f"{reports.done} trials have their results in {reports.path}"
+        return f"{kept}. Go on with: {program()} {shlex.join(again)}"
+
     try:
-        with engine(jobs) as runs, display(sys.stderr, quiet) as show:
-
-            def watch(progress: Progress) -> None:
-                nonlocal done
-                done = progress.done
-                reports.hear(progress)
-                show(progress)
-
-            return run_study(planned, place, runs, watch)
+        yield
+    except LostError as lost:
+        raise LostError(f"{lost} {told()}") from lost
     except KeyboardInterrupt as stop:
-        raise Interrupted(
-            f"{str(stop) or 'interrupted'}; {done} trials have their results in {place}. Go on with: {program()} {again}",
-            getattr(stop, "signal", int(SIGINT)),
-        ) from None
+        signal = getattr(stop, "signal", int(SIGINT))
+        raise Interrupted(f"{str(stop) or 'interrupted'}; {told()}", signal) from None
     finally:
         reports.write()
 

@@ -29,7 +29,7 @@ def task(options: TaskOptions, typed: list[str]) -> None:
 
     trials = make_trials(options)
     planned = [Planned(options.cell, trial) for trial in trials]
-    with engine(options.jobs) as runs, display(sys.stderr, options.quiet) as show:
+    with engine(options.jobs, options.ray) as runs, display(sys.stderr, options.quiet) as show:
         results = [each.result for each in run_planned(planned, {}, runs, show)]
     if options.as_json:
         print(to_json(summary(trials, results)))

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from throughtime.cli.engine import RAY
 from throughtime.cli.ranges import AT_LEAST_ZERO, POSITIVE, SHARE, whole
 from throughtime.study.lengths import parse_lengths
 
@@ -54,6 +55,9 @@ class TaskOptions:
     jobs: Annotated[
         int | None,
         _option("Task", "Trials at a time, each on one thread.", default="a core each", callback=whole(1)),
+    ] = None
+    ray: Annotated[
+        str | None, _option("Task", RAY, default="this machine's processes", metavar="ADDRESS|local")
     ] = None
 
     cell: Annotated[Literal["rnn", "lstm", "gru"], _option("Model", "The recurrent unit.")] = "rnn"

@@ -13,7 +13,8 @@ from typing import Any
 from throughtime.cluster.engine import Job, Result, Shared
 from throughtime.errors import LostError
 
-_THREADS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"
+THREADS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"
+"""What says how many threads a library takes; it is asked when the library is loaded."""
 
 
 def cores() -> int:
@@ -72,8 +73,8 @@ class Processes:
 @contextmanager
 def _single_threaded() -> Iterator[None]:
     """Processes begun within the block have one thread: libraries look when they are loaded."""
-    found = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    found = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         yield
     finally:

@@ -1,24 +1,35 @@
-"""Variants trained on the same text with the same budget, one after another."""
+"""Variants trained on the same text with the same budget: here one after another, or side by side elsewhere."""
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from signal import SIGINT
 from typing import Any
 
+from throughtime.cluster.engine import Engine
+from throughtime.compare.elsewhere import Callbacks, Shared, train_elsewhere
 from throughtime.compare.events import Begun, Ended, Listener, Told, Training
 from throughtime.compare.outcome import Outcome
 from throughtime.compare.page import PAGE, write_page
-from throughtime.compare.record import Record, load_record, new_record, outcomes_of, put, require_same, save
+from throughtime.compare.record import (
+    Record,
+    load_record,
+    new_record,
+    outcomes_of,
+    put,
+    require_same,
+    save,
+    to_come,
+)
 from throughtime.compare.train import train_variant
 from throughtime.compare.variant import Variant, require_comparable
 from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.tokens import Tokens
-from throughtime.errors import Interrupted
+from throughtime.errors import Interrupted, LostError
 from throughtime.training.directory import TOKENIZER, require_free
 from throughtime.training.evaluate import tokens_of
 from throughtime.training.events import Event
@@ -48,6 +59,11 @@ class Comparison:
     record: Record = field(repr=False)
 
 
+def no_callbacks(variant: Variant, run: Path) -> tuple[OfTraining, ...]:
+    """Nobody else hears of a variant's training."""
+    return ()
+
+
 def compare(
     variants: Sequence[Variant],
     corpus: Corpus | str,
@@ -57,7 +73,8 @@ def compare(
     resume: bool = False,
     setting: Mapping[str, Any] | None = None,
     listeners: Listener | Iterable[Listener] = (),
-    callbacks: Callable[[Variant], Iterable[OfTraining]] = lambda variant: (),
+    callbacks: Callbacks = no_callbacks,
+    engine: Engine | None = None,
 ) -> Comparison:
     """Train variants on one text, in one order, for as long, and lay their curves over each other.
 
@@ -81,7 +98,12 @@ def compare(
     listeners : callable, or several
         Told of each event of `throughtime.compare.events`.
     callbacks : callable
-        Gives the callbacks of a variant's training, as `fit` has them.
+        Given a variant and the directory of its run, returns the callbacks of its training, as `fit` has them. With an
+        engine it is sent to wherever the variants are trained.
+    engine : Engine, optional
+        Trains the variants side by side, such as `throughtime.cluster.processes.Processes`; a variant is then told of
+        when it has ended, and one that is interrupted begins anew. By default they are trained in this process, one
+        after another.
 
     Returns
     -------
@@ -91,6 +113,8 @@ def compare(
     ------
     ArgumentError, TextError, TokenError, RunError
         A variant, the text or the directory is bad.
+    LostError
+        What trained a variant elsewhere has died; its text says how to go on.
     Interrupted
         After Ctrl-C or SIGTERM; its text says how to go on.
 
@@ -133,17 +157,21 @@ def compare(
         path.mkdir(parents=True, exist_ok=True)
         tokenizer.save(path / TOKENIZER)
         save(path, record)  # the last file: whatever has it can be gone on with
-    tell(Begun(corpus.name, tuple(outcomes_of(record))))
-    for variant, outcome in zip(variants, outcomes_of(record), strict=True):
-        if outcome.state != "to come":
-            continue
-        with _saying_how_to_go_on(path, variant.name):
-            told = [_of(variant.name, tell), *callbacks(variant)]
-            ended = train_variant(variant, corpus, tokenizer, path / variant.name, told)
-            put(record, ended)
+    tell(Begun(corpus.name, tuple(outcomes_of(record)), engine is not None))
+    names = to_come(record)
+    rest = [each for each in variants if each.name in names]
+    shared = Shared(tokens, tokenizer, callbacks)
+    trained = (
+        _train_here(rest, path, shared, tell)
+        if engine is None
+        else train_elsewhere(engine, rest, path, shared, tell)
+    )
+    with _saying_how_to_go_on(path, record, engine is not None), closing(trained):
+        for outcome in trained:
+            put(record, outcome)
             save(path, record)
             write_page(path, record)
-        tell(Ended(ended))
+            tell(Ended(outcome))
     if not (path / PAGE).exists():
         write_page(path, record)
     return Comparison(path, outcomes_of(record), record)
@@ -158,12 +186,11 @@ def load_complete(path: Path) -> Comparison | None:
         There is none, or it is damaged.
     """
     record = load_record(path)
-    outcomes = outcomes_of(record)
-    if any(each.state == "to come" for each in outcomes):
+    if to_come(record):
         return None
     if not (path / PAGE).exists():
         write_page(path, record)
-    return Comparison(path, outcomes, record)
+    return Comparison(path, outcomes_of(record), record)
 
 
 def _probed(variant: Variant, tokens: Tokens, tokenizer: Tokenizer) -> Variant:
@@ -182,6 +209,16 @@ def _probed(variant: Variant, tokens: Tokens, tokenizer: Tokenizer) -> Variant:
     return replace(variant, training={**variant.training, "flow_every": every})
 
 
+def _train_here(
+    variants: Sequence[Variant], out: Path, shared: Shared, tell: Listener
+) -> Generator[Outcome, None, None]:
+    """Train variants one after another, each event told as it happens."""
+    for variant in variants:
+        run = out / variant.name
+        callbacks = [_of(variant.name, tell), *shared.callbacks(variant, run)]
+        yield train_variant(variant, shared.tokens, shared.tokenizer, run, callbacks)
+
+
 def _of(name: str, tell: Listener) -> OfTraining:
     def told(event: Event) -> None:
         tell(Training(name, event))
@@ -190,19 +227,29 @@ def _of(name: str, tell: Listener) -> OfTraining:
 
 
 @contextmanager
-def _saying_how_to_go_on(path: Path, variant: str) -> Iterator[None]:
-    """Where the block is interrupted, say how the comparison goes on.
+def _saying_how_to_go_on(path: Path, record: Record, elsewhere: bool) -> Iterator[None]:
+    """Where the block is interrupted, or what trains is lost, say how the comparison goes on.
 
     Raises
     ------
     Interrupted
         Instead of any KeyboardInterrupt.
+    LostError
+        Its text has what to type.
     """
+    go_on = f"throughtime compare --resume --out {shlex.quote(str(path))}"
     try:
         yield
     except KeyboardInterrupt as stop:
+        names = to_come(record)
+        when = (
+            f"with {len(names)} of the variants to come"
+            if elsewhere or not names
+            else f"while {names[0]} was trained"
+        )
         raise Interrupted(
-            f"interrupted while {variant} was trained; the comparison so far lies in {path}. Go on with: "
-            f"throughtime compare --resume --out {shlex.quote(str(path))}",
+            f"interrupted {when}; the comparison so far lies in {path}. Go on with: {go_on}",
             getattr(stop, "signal", int(SIGINT)),
         ) from None
+    except LostError as lost:
+        raise LostError(f"{lost} The comparison so far lies in {path}. Go on with: {go_on}") from lost

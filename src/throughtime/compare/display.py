@@ -1,5 +1,6 @@
 """A comparison as one sees it in a terminal: a row for each variant, the one in work moving."""
 
+import time
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import IO
@@ -10,10 +11,12 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from throughtime.compare.events import Begun, Ended, Listener, Told, Training
+from throughtime.compare.outcome import Outcome
+from throughtime.compare.readings import unit_of
 from throughtime.data.progress import Progress
 from throughtime.training.display import PlainDisplay
 from throughtime.training.events import IncidentMet, Noticed
-from throughtime.training.rows import PREPARING, WIDTH, Rows, incident, progress
+from throughtime.training.rows import PREPARING, WIDTH, Rows, clock, incident, progress
 
 _STYLES = {"finished": "green", "diverged": "red"}
 
@@ -58,6 +61,7 @@ class LinesDisplay(QuietDisplay):
         super().__init__(stream)
         self._variant: str | None = None
         self._numbers: dict[str, str] = {}
+        self._elsewhere = False
         self._show = PlainDisplay(stream).__enter__()
 
     def _hear(self, told: Told) -> None:
@@ -65,6 +69,12 @@ class LinesDisplay(QuietDisplay):
             case Begun():
                 names = [outcome.variant for outcome in told.outcomes]
                 self._numbers = {name: f"{i} of {len(names)}" for i, name in enumerate(names, start=1)}
+                self._elsewhere = told.elsewhere
+            case Training() if self._elsewhere:
+                super()._hear(told)
+            case Ended() if self._elsewhere:
+                name = told.outcome.variant
+                self._write(f"{name}, {self._numbers[name]}: {ended(told.outcome)}")
             case Training():
                 if told.variant != self._variant:
                     self._variant = told.variant
@@ -86,6 +96,7 @@ class LiveDisplay(AbstractContextManager[Listener]):
         self._states: dict[str, str] = {}
         self._working: str | None = None
         self._progress: Progress | None = None
+        self._since: float | None = None  # of variants that are trained elsewhere
         self._live = Live(
             console=console,
             refresh_per_second=8,
@@ -112,6 +123,9 @@ class LiveDisplay(AbstractContextManager[Listener]):
                 self._console.print(Text(told.corpus, "bold"))
                 self._rows = {outcome.variant: Rows() for outcome in told.outcomes}
                 self._states = {outcome.variant: outcome.state for outcome in told.outcomes}
+                self._since = time.monotonic() if told.elsewhere else None
+            case Training() if self._since is not None:
+                pass
             case Training():
                 self._working = told.variant
                 if isinstance(told.event, Progress):
@@ -120,10 +134,14 @@ class LiveDisplay(AbstractContextManager[Listener]):
             case Ended():
                 self._working = None
                 self._states[told.outcome.variant] = told.outcome.state
+                if self._since is not None and told.outcome.stopped is None:
+                    self._console.print(Text(f"{told.outcome.variant}: {ended(told.outcome)}"))
 
     def _moving(self) -> Group:
         if self._progress is not None and not self._rows:
             return Group(_line(progress(self._progress)))
+        if self._since is not None:
+            return self._waiting(time.monotonic() - self._since)
         width = max(map(len, self._rows), default=0)
         working = self._rows.get(self._working or "")
         heading, units = (working or Rows()).header()
@@ -141,6 +159,29 @@ class LiveDisplay(AbstractContextManager[Listener]):
             return Group(*lines, _line(PREPARING, "dim"))
         step = working.step
         return Group(*lines, ProgressBar(total=step.steps, completed=step.step, width=width + WIDTH))
+
+    def _waiting(self, seconds: float) -> Group:
+        """What is shown while variants are trained elsewhere, whose numbers come with their ends."""
+        done, total = sum(state != "to come" for state in self._states.values()), len(self._states)
+        line = f"{done} of {total} trained, {clock(seconds)} so far"
+        return Group(_line(line), ProgressBar(total=total, completed=done, width=WIDTH))
+
+
+def ended(outcome: Outcome) -> str:
+    """How a variant has ended, in a line.
+
+    Examples
+    --------
+    >>> ended(
+    ...     Outcome(variant="gru", state="finished", parameters=9, steps=2000, seconds=83.6, train_loss=1.5)
+    ... )
+    'finished after 2,000 updates in 1:24, 4.482 training perplexity'
+    """
+    if outcome.stopped is not None:
+        return outcome.stopped
+    unit = unit_of([outcome])
+    after = f"after {outcome.steps:,} updates in {clock(outcome.seconds or 0.0)}"
+    return f"{outcome.state} {after}, {unit.score(outcome)} {unit.heading}"
 
 
 def _notice(told: Told) -> str | None:

@@ -11,7 +11,7 @@ from throughtime.training.events import Event, Noticed
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """All is in order, and the first variant follows.
+    """All is in order, and the variants follow.
 
     Attributes
     ----------
@@ -19,10 +19,13 @@ class Begun:
         What the text is called.
     outcomes : tuple of Outcome
         Of each variant in order: those that were trained earlier, and those to come.
+    elsewhere : bool
+        Whether they are trained out of sight: then little is told of one before its end.
     """
 
     corpus: str
     outcomes: tuple[Outcome, ...]
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

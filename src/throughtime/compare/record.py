@@ -67,6 +67,11 @@ def outcomes_of(record: Record) -> list[Outcome]:
     return [Outcome.read(entry) for entry in record["variants"]]
 
 
+def to_come(record: Record) -> list[str]:
+    """The variants that have not come to their end yet, in order."""
+    return [each.variant for each in outcomes_of(record) if each.state == "to come"]
+
+
 def put(record: Record, outcome: Outcome) -> None:
     """Bring a variant's entry up to date."""
     entry = next(each for each in record["variants"] if each["variant"] == outcome.variant)

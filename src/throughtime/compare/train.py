@@ -9,6 +9,7 @@ from throughtime.compare.outcome import Outcome
 from throughtime.compare.variant import Variant
 from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
+from throughtime.data.tokens import Tokens
 from throughtime.errors import DivergedError
 from throughtime.training.directory import CONFIG, load_config
 from throughtime.training.events import Listener
@@ -17,7 +18,7 @@ from throughtime.training.fit import fit
 
 def train_variant(
     variant: Variant,
-    corpus: Corpus,
+    text: Corpus | Tokens,
     tokenizer: Tokenizer,
     path: Path,
     callbacks: Iterable[Listener] = (),
@@ -27,7 +28,7 @@ def train_variant(
     Parameters
     ----------
     variant : Variant
-    corpus : Corpus
+    text : Corpus or Tokens
     tokenizer : Tokenizer
     path : Path
         The run directory.
@@ -51,7 +52,7 @@ def train_variant(
     try:
         run = fit(
             model,
-            corpus,
+            text,
             tokenizer=tokenizer,
             out=path,
             resume=begun,

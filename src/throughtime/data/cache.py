@@ -76,7 +76,7 @@ def encode_corpus(
     key = tokens_key(corpus, tokenizer, by)
     found = open_tokens(key)
     if found is not None:
-        return dataclasses.replace(found, name=corpus.name)
+        return dataclasses.replace(found, name=corpus.name, files=corpus.paths)
     directory = tokens_directory()
     unfinished = directory / f".{key}.{os.getpid()}.{secrets.token_hex(4)}"
     try:
@@ -175,7 +175,7 @@ def _path(key: str) -> Path:
 def _write(
     file: IO[bytes],
     key: str | None,
-    corpus: Corpus,
+    corpus: FileCorpus,
     tokenizer: Tokenizer,
     by: By,
     on_progress: OnProgress | None,
@@ -208,7 +208,7 @@ def _write(
     places = {"ids": Place(dtype.str, (count,), room)}
     if by == "sentence":
         places["offsets"] = Place("<i8", (ends,), room + count * dtype.itemsize)
-    return _mapped(file, places, about)
+    return dataclasses.replace(_mapped(file, places, about), files=corpus.paths)
 
 
 def _header(about: Any, dtype: np.dtype[Any], count: int, ends: int | None) -> bytes:

@@ -38,6 +38,8 @@ class Tokens:
         How many of the ids are `unknown_id`.
     key : str or None
         What opens them again (`throughtime.data.cache.open_tokens`); None if they are not in the cache.
+    files : tuple of str, or None
+        What `throughtime.data.corpus.read` was given for the text, absolute; None if it cannot be read again.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Tokens:
     offsets: Array | None
     unknown: int
     key: str | None = None
+    files: tuple[str, ...] | None = None
 
     @property
     def part(self) -> Array | Sentences:

@@ -23,14 +23,19 @@ class Reports:
 
     Attributes
     ----------
-    table, page : Path
+    path, table, page : Path
     """
 
     def __init__(self, study: Study, path: Path) -> None:
         self._study = study
         self._progress: Progress | None = None
         self._written: float | None = None
-        self.table, self.page = path / TABLE, path / PAGE
+        self.path, self.table, self.page = path, path / TABLE, path / PAGE
+
+    @property
+    def done(self) -> int:
+        """Trials that have a result."""
+        return 0 if self._progress is None else self._progress.done
 
     def hear(self, progress: Progress) -> None:
         """Take account of a trial that has ended; what was written a while ago is written anew."""
@@ -40,7 +45,7 @@ class Reports:
 
     def write(self) -> None:
         """Write what has been found so far, if there is any."""
-        if self._progress is None or not self._progress.done:
+        if self._progress is None or not self.done:
             return
         found = found_of(self._study.trials, self._progress.results)
         write_table(self.table, rows_of(found))

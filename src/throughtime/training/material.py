@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from throughtime.data.batch import Batch
-from throughtime.data.corpus import Corpus, FileCorpus
+from throughtime.data.corpus import Corpus
 from throughtime.data.parts import split
 from throughtime.data.progress import OnProgress
 from throughtime.data.sentence_batches import SentenceBatches, Sentences
@@ -90,7 +90,7 @@ def prepare(
     record = {
         "name": tokens.name,
         "sha256": tokens.sha256,
-        "files": list(corpus.paths) if isinstance(corpus, FileCorpus) and corpus.paths else None,
+        "files": list(tokens.files) if tokens.files else None,
         "tokens_key": tokens.key,
         "tokens": len(tokens.ids),
         "unknown": tokens.unknown,
