@@ -257,7 +257,7 @@ def test_interrupted_study_leaves_no_process(tmp_path, place, number, said):
             os.killpg(program.pid, number)  # as a terminal does
         else:
             program.send_signal(number)
-        out, err = program.communicate(timeout=60)
+        out, err = program.communicate(timeout=300)
     assert (program.returncode, out) == (128 + number, "")
     assert err.startswith(f"throughtime: {said}; 0 trials have their results in studies/long. Go on with: ")
     assert err.endswith(" study long.toml --out studies/long --jobs 1 --ray local\n")

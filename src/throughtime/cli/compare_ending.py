@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from throughtime.cli.stopping import program
+from throughtime.cli.tables import table_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -12,21 +13,15 @@ if TYPE_CHECKING:
     from throughtime.compare.comparison import Comparison
     from throughtime.compare.outcome import Outcome
 
-# In a file or a pipe nothing is cut, however long the names are.
-_WIDE = 1000
-
 
 def say(found: "Comparison") -> None:
     """Print the table, what sets the variants apart, what the numbers say, and what may be done next."""
-    from rich.console import Console
     from rich.text import Text
 
     from throughtime.compare.page import PAGE
     from throughtime.compare.readings import readings
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDE)
+    console = table_console()
     console.print(_table(found.outcomes))
     print()
     for line in (*_apart(found), *readings(found.outcomes)):

@@ -11,15 +11,13 @@ import typer
 
 from throughtime.cli.engine import RAY
 from throughtime.cli.ranges import whole
+from throughtime.cli.tables import table_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from throughtime.study.reports import Reports
     from throughtime.study.run import Found
-
-# In a file or a pipe nothing is cut, however long the names are.
-_WIDE = 1000
 
 
 def study(
@@ -118,7 +116,6 @@ def _whatever_happens(reports: "Reports", again: list[str]) -> "Iterator[None]":
 
 def _print(found: "list[Found]") -> None:
     """The table, and what its numbers say."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -126,9 +123,7 @@ def _print(found: "list[Found]") -> None:
     from throughtime.study.summary import groups_of
 
     groups = groups_of(found)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDE)
+    console = table_console()
     table = Table()
     for name in headings(groups):
         table.add_column(name, justify="left" if name in ("way", "on") else "right")

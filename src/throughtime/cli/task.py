@@ -6,6 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from throughtime.cli.parameters import takes
+from throughtime.cli.tables import table_console
 from throughtime.cli.task_options import TaskOptions
 from throughtime.study.lengths import parse_lengths, show_lengths
 
@@ -87,7 +88,6 @@ def _median(values: list[int | None]) -> float | None:
 
 def _print(trials: "list[TaskTrial]", results: "list[Result]") -> None:
     """A line for each seed, and one for all."""
-    from rich.console import Console
     from rich.table import Table
 
     from throughtime.study.words import ended_in_a_word, horizon_in_words
@@ -105,7 +105,7 @@ def _print(trials: "list[TaskTrial]", results: "list[Result]") -> None:
             horizon_in_words(result.horizon_before, result.horizon_before_censored),
             horizon_in_words(result.horizon_after, result.horizon_after_censored),
         )
-    Console().print(table)
+    table_console().print(table)
     whole = summary(trials, results)
     successes = sum(result.success for result in results)
     line = f"{trials[0].task}, length {show_lengths(trials[0].length)}: {successes} of {len(results)} seeds succeeded"
