@@ -6,7 +6,7 @@ from throughtime.study.time_left import TimeLeft
 
 
 def estimate(trials, ended, width=1):
-    left = TimeLeft([each.planned for each in trials], {}, width)
+    left = TimeLeft([each.planned for each in trials], {}, width, lambda: 0.0)
     for each in ended:
         left.add(each.planned, each.result)
     return left.seconds()
@@ -41,6 +41,21 @@ def test_work_is_shared_out_but_no_trial_is():
     assert estimate(LONG, LONG[:3], width=8) == 50.0
 
 
+def test_time_that_trials_under_way_have_had_is_not_to_come():
+    now = [0.0]
+    left = TimeLeft([each.planned for each in LONG], {}, 2, lambda: now[0])
+    now[0] = 50.0
+    left.add(LONG[0].planned, LONG[0].result)
+    assert left.seconds() == 50.0  # the second is as good as done, the third has just begun, the last waits
+    now[0] = 60.0
+    assert left.seconds() == 50.0  # the last needs as much from now on, whoever makes room for it
+    left.add(LONG[1].planned, LONG[1].result)
+    now[0] = 90.0
+    assert left.seconds() == 20.0  # the last has begun at 60
+    now[0] = 500.0
+    assert left.seconds() == 0.0
+
+
 def test_what_was_found_earlier_counts():
     ended = {each.planned.trial: each.result for each in SHORT[:2]}
-    assert TimeLeft([each.planned for each in SHORT], ended, 1).seconds() == 2 * 4.0
+    assert TimeLeft([each.planned for each in SHORT], ended, 1, lambda: 0.0).seconds() == 2 * 4.0

@@ -1,7 +1,9 @@
 """How long a study will still take, by the trials that have ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from statistics import fmean
+from time import monotonic
 
 from throughtime.study.plan import Planned
 from throughtime.study.trial import Result, Trial
@@ -20,32 +22,56 @@ class TimeLeft:
     results : mapping of Trial to Result
         Those that have ended.
     width : int
-        How many run at a time.
+        How many run at a time: each begins in its turn, as another ends.
+    clock : callable
+        The time in seconds.
     """
 
-    def __init__(self, planned: Sequence[Planned], results: Mapping[Trial, Result], width: int) -> None:
-        self._left = {each.trial: each for each in planned}
+    def __init__(
+        self,
+        planned: Sequence[Planned],
+        results: Mapping[Trial, Result],
+        width: int,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._left = {each.trial: each for each in planned if each.trial not in results}
+        self._begun: dict[Trial, float] = {}
         self._seen: dict[tuple[object, ...], list[float]] = {}
-        self._width = width
+        self._width, self._clock = width, clock
         for each in planned:
             if each.trial in results:
-                self.add(each, results[each.trial])
+                self._take(each, results[each.trial])
+        self._begin()
 
     def add(self, planned: Planned, result: Result) -> None:
         """Take account of a trial that has ended."""
+        self._take(planned, result)
         del self._left[planned.trial]
-        for like in _alike(planned):
-            self._seen.setdefault(like, []).append(result.seconds / _steps(planned))
+        self._begun.pop(planned.trial, None)
+        self._begin()
 
     def seconds(self) -> float | None:
-        """The time from now, if all those under way had just begun; None before the first trial has ended."""
+        """The time from now; None before the first trial has ended."""
         if not self._left:
             return 0.0
         if not self._seen:
             return None
-        lasting = [self._lasting(each) for each in self._left.values()]
+        now = self._clock()
+        lasting = [
+            max(self._lasting(each) - now + self._begun.get(trial, now), 0.0)
+            for trial, each in self._left.items()
+        ]
         # The longest of them cannot be shared out.
         return max(sum(lasting) / self._width, *lasting)
+
+    def _take(self, planned: Planned, result: Result) -> None:
+        for like in _alike(planned):
+            self._seen.setdefault(like, []).append(result.seconds / _steps(planned))
+
+    def _begin(self) -> None:
+        waiting = (trial for trial in self._left if trial not in self._begun)
+        for trial in [*islice(waiting, self._width - len(self._begun))]:
+            self._begun[trial] = self._clock()
 
     def _lasting(self, planned: Planned) -> float:
         each = next(self._seen[like] for like in _alike(planned) if like in self._seen)
