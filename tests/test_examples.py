@@ -162,6 +162,12 @@ def test_sunspots_are_forecast_about_as_well_as_by_a_linear_model_and_far_better
     assert np.mean(network) == pytest.approx(linear[0], rel=0.1)
 
 
+def test_study_of_gates_is_one():
+    study = read_study(EXAMPLES / "adding.toml")
+    assert len(study.trials) == 5 * 5
+    assert {each.trial.cell for each in study.trials} == {"rnn", "lstm", "gru"}
+
+
 def test_pascanus_study_is_one():
     study = read_study(EXAMPLES / "pascanu.toml")
     assert len(study.trials) == 4 * 6 * 5

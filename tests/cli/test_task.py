@@ -32,7 +32,7 @@ def test_task_tells_caps_from_failures(cli):
     result = cli("task", "adding", "--length", 10, "--seeds", 1, "--max-steps", 3, "--test-size", 200)
     assert result.code == 0
     assert "capped: updates" in result.out
-    assert "0 of 1 seeds succeeded." in result.out
+    assert "0 of 1 seeds succeeded; 0:0" in result.out
 
 
 def test_task_takes_a_range_of_lengths(cli):

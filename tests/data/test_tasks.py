@@ -172,3 +172,21 @@ def test_task_that_does_not_exist_is_answered_with_those_that_do():
     with pytest.raises(tt.ArgumentError, match=r"task 'order' found; expected one of temporal-order, "):
         find_task("order")
     assert find_task("adding") is TASKS["adding"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["adding", "delayed-xor", "temporal-order", "memorisation"])
+def test_output_that_is_not_finite_is_wrong(name, value):
+    task = find_task(name)
+    drawn = task.examples(np.random.default_rng(0), 3, 10)
+    steps = drawn.targets.shape[:-1] if task.at == "every" else ()
+    right = np.zeros((*steps, 3, task.output_size), np.float32)
+    if task.loss == "squared":
+        right += drawn.targets
+    elif task.loss == "logistic":
+        right += 2 * drawn.targets - 1
+    else:
+        np.put_along_axis(right, np.maximum(drawn.targets, 0)[..., None], 1.0, axis=-1)
+    assert not task.wrong(right, drawn.targets).any()
+    right[..., 1, 0] = value
+    assert task.wrong(right, drawn.targets).tolist() == [False, True, False]

@@ -15,6 +15,7 @@ def result(ended="success", **more):
         "horizon_before_censored": False,
         "horizon_after": 19,
         "horizon_after_censored": False,
+        "lags": 19,
         "error_rate": 0.004 if ended == "success" else 0.5,
     }
     return Result(ended=ended, **plain | more)

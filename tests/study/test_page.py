@@ -9,7 +9,7 @@ from throughtime.study.page import study_page
 from throughtime.study.plan import Study
 
 CAPPED = result("steps", horizon_after=4)
-REACHED = result(horizon_after_censored=True)
+REACHED = result(horizon_after=39, lags=39)
 
 
 def page(trials):
@@ -31,7 +31,7 @@ def test_page_shows_success_and_horizons_over_the_lengths():
     assert "<td>1 of 2 (1 capped)</td>" in content
     assert "<td>0 of 2 (2 capped)</td>" in content
     assert "3 trials were capped. A trial that met a cap on updates or time has not failed" in content
-    assert "A triangle: the horizon is at least so long." in content
+    assert "all there are" in content
     assert "clipped &amp; held" in content
     assert "30-40" in content
 
@@ -42,7 +42,16 @@ def test_page_loads_nothing():
 
 
 @pytest.mark.parametrize("ways", [1, 3])
-def test_one_length_gives_bars(ways):
+def test_one_length_gives_bars_of_success_and_of_the_horizons(ways):
     content = page([each for n in range(ways) for each in found(f"way {n}", 20, result(), CAPPED)])
-    assert re.findall("<h3>(.*?)</h3>", content) == ["Success"]
-    assert content.count("50%</text>") == ways + 1  # the axis' own
+    assert re.findall("<h3>(.*?)</h3>", content) == ["Success", "Horizon"]
+    success, horizon = content.split("<h3>")[1:]
+    assert success.count(">50%</text>") == ways + 1  # the axis' own
+    assert horizon.count(">47%</text>") == ways  # 9 of 19 lags
+    assert horizon.count(">61%</text>") == ways  # the median of 19 and 4, of 19
+
+
+def test_another_test_length_is_told():
+    content = page(found("sgd", 20, result(), test_length=(50, 100)))
+    assert "length 20, tested at 50-100" in content
+    assert "<td>20, tested at 50-100</td>" in content

@@ -1,5 +1,7 @@
 """What a study's numbers say, in rows and sentences."""
 
+from dataclasses import replace
+
 from tests.study.results import found, result
 
 from throughtime.study.corpus_trial import CorpusTrial
@@ -76,11 +78,21 @@ def test_texts_are_ranked_by_their_mean_loss():
     assert (told["bits/char"], told["diverged"], told["after"]) == ("1.7000", "1", "at least 5")
     said = readings(groups)
     assert said[0] == (
-        "a rhyme: from best to worst in bits per character, on held-out text, mean over the seeds: gru 1.700; tanh 2.200."
+        "a rhyme: from best to worst in bits per character, on held-out text, mean over the seeds: gru 1.700 (1 of 2 diverged); tanh 2.200."
     )
     words = groups_of([text("tanh", 0, 2.0, None), text("gru", 0, 1.2, None)])
     assert "loss" in headings(words)
     assert "nats per token" in readings(words)[0]
+
+
+def test_losses_of_different_tokens_are_not_ranked():
+    words = replace(text("words", 0, 1.2, None).planned.trial, unit="word")
+    both = [
+        text("characters", 0, 2.0, None),
+        Found(Planned("words", words), text("words", 0, 1.2, None).result),
+    ]
+    assert readings(groups_of(both)) == []
+    assert readings(groups_of([both[0], text("bytes", 0, 1.0, None)])) != []
 
 
 def test_other_versions_and_processors_are_told():

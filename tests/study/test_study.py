@@ -148,10 +148,33 @@ def test_store_refuses_what_it_has_not_written(file, tmp_path):
     assert store.get(planned) == result
     assert store.get(other) is None
     (kept,) = (tmp_path / "out" / "trials").iterdir()
-    for content in ("{", "[]", json.dumps({"settings": {}, "result": {}})):
+    whole = json.loads(kept.read_text())
+    odd = [
+        "{",
+        "[]",
+        "[" * 5000,
+        json.dumps({"settings": {}, "result": {}}),
+        json.dumps({**whole, "settings": {**whole["settings"], "seed": 77}}),
+        json.dumps({**whole, "result": {**whole["result"], "speed": 1}}),
+    ]
+    values = {
+        "ended": "x",
+        "steps": "x",
+        "seconds": None,
+        "horizon_after": 9.5,
+        "error_rate": "x",
+        "version": None,
+    }
+    odd += [
+        json.dumps({**whole, "result": {**whole["result"], name: value}}) for name, value in values.items()
+    ]
+    odd.append(json.dumps({**whole, "result": {**whole["result"], "seconds": float("nan")}}))
+    for content in odd:
         kept.write_text(content)
         with pytest.raises(tt.DamagedError, match="Remove the file, and the trial is run again"):
             store.get(planned)
+    kept.write_text(json.dumps(whole))
+    assert store.get(planned) == result
 
 
 @pytest.mark.parametrize(
@@ -181,8 +204,37 @@ def test_store_refuses_what_it_has_not_written(file, tmp_path):
             "length, test_size found in a trial on a text",
         ),
         ('"5-6"', '"5-6-7"', "length is 5-6-7; expected"),
-        ("[settings]", "[settings", "cannot be read as TOML"),
-        ("max-steps = 4", 'max-steps = "4"', "method slow: "),
+        ("[settings]", "[settings", "; expected a study in TOML. See README"),
+        ("max-steps = 4", 'max-steps = "4"', "has max_steps = '4' in settings; expected a whole number."),
+        ("max-steps = 4", "max-steps = true", "has max_steps = True in settings; expected a whole number."),
+        ("max-steps = 4", "max-steps = 9223372036854775808", "; expected a whole number."),
+        (
+            "max-steps = 4",
+            "max-steps = 4\nmax_steps = 5",
+            "has 'max_steps' twice in settings; expected it once",
+        ),
+        ("lr = 1e-6", "lr = nan", "has lr = nan in method slow; expected a number."),
+        ("lr = 1e-6", 'lr = "a"', "has lr = 'a' in method slow; expected a number."),
+        ("lr = 1e-6", "lr = [0.1]", "has lr = [0.1] in method slow; expected a number."),
+        ('cell = "gru"', "cell = []", "has cell = [] in settings; expected a text in quotes."),
+        ('cell = "gru"', "schedule = {}", "has schedule = {} in settings; expected a text in quotes."),
+        (
+            "seed = [0, 1, 2]",
+            "seed = [0, 1, 0]",
+            "has a value twice of seed in grid; expected at least one, each once",
+        ),
+        (
+            "seed = [0, 1, 2]",
+            "seed = -1",
+            "method slow: seed -1 found; expected a whole number of at least 0",
+        ),
+        ("seed = [0, 1, 2]", "seed = [[1]]", "has seed = [1] in grid; expected a whole number."),
+        ("seed = [0, 1, 2]", "lr = [0.1]", "has lr in method slow and in grid; expected it in one of them."),
+        ("length = [4,", "length = [99999999999,", "length is 99999999999; expected a whole number"),
+        ("length = [4,", "length = [true,", "has length = True in grid; expected a whole number."),
+        ("length = [4,", 'length = ["x",', "small.toml, grid: length is x; expected a whole number"),
+        ("[[method]]", "[method]", "; expected"),
+        ("clip-norm = 1", "clip-norm = -1", "method clipped: "),
     ],
 )
 def test_bad_file_is_refused_in_one_line(file, old, new, said):
@@ -191,6 +243,23 @@ def test_bad_file_is_refused_in_one_line(file, old, new, said):
         read_study(file)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "; expected " in str(caught.value)
+    assert "small.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("tables", ["method = 1", "method = []", "method = [1]", "method = {name = 'a'}"])
+def test_methods_that_are_none_are_refused(tmp_path, tables):
+    (tmp_path / "few.toml").write_text(tables)
+    with pytest.raises(tt.ArgumentError, match=r"method is no list of tables; expected \[\[method\]\]"):
+        read_study(tmp_path / "few.toml")
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"a = " + b"[" * 5000, b"a = " + b"9" * 5000])
+def test_file_that_is_no_toml_is_refused(tmp_path, content):
+    (tmp_path / "odd.toml").write_bytes(content)
+    for path in (tmp_path / "odd.toml", tmp_path, tmp_path / "\0"):
+        with pytest.raises(tt.ArgumentError, match="expected a study in TOML"):
+            read_study(path)
 
 
 TEXTS = """
@@ -218,6 +287,7 @@ def test_study_of_texts_reads_them_once_beside_its_file(tmp_path):
     assert len(study.corpora) == 2
     first = study.trials[0].trial
     assert (first.corpus, first.subject, first.span) == ("rhyme.txt", "rhyme.txt", None)
+    assert study.trials[-1].trial.subject == "help-topics"
     assert study.corpora[first.sha256].text == rhyme
     # Another text by the same name makes other trials.
     (tmp_path / "rhyme.txt").write_text(rhyme + "three\n")
@@ -228,7 +298,7 @@ def test_study_of_texts_reads_them_once_beside_its_file(tmp_path):
 
 def test_corpus_that_is_no_name_is_refused(tmp_path):
     (tmp_path / "texts.toml").write_text("settings = {corpus = 3}")
-    with pytest.raises(tt.ArgumentError, match="corpus 3 found; expected the name of a text"):
+    with pytest.raises(tt.ArgumentError, match="has corpus = 3 in settings; expected a text in quotes"):
         read_study(tmp_path / "texts.toml")
 
 

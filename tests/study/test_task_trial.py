@@ -114,6 +114,54 @@ def test_lengths_may_be_a_range_and_tests_longer():
     assert seen == {9}
 
 
+def test_range_is_tested_at_many_lengths_and_its_horizon_measured_at_the_longest(monkeypatch):
+    seen = []
+    forward = tt.SequenceModel.forward
+
+    def watched(self, inputs, *rest, **named):
+        seen.append(inputs.shape)
+        return forward(self, inputs, *rest, **named)
+
+    monkeypatch.setattr(tt.SequenceModel, "forward", watched)
+    monkeypatch.setattr(module.Task, "wrong", lambda self, outputs, targets: np.zeros(len(outputs), bool))
+    result = run_task(TaskTrial(task="adding", length=(20, 60), max_steps=1, hidden_size=4, test_size=500))
+    assert result.lags >= 59
+    assert {batch for _, batch, _ in seen} == {50}
+    lengths = {length for length, _, _ in seen}
+    assert len(lengths) > 3
+    assert all(20 <= length <= 66 for length in lengths)
+
+
+def test_network_whose_outputs_are_no_numbers_does_not_succeed():
+    result = run_task(
+        TaskTrial(
+            task="adding",
+            length=10,
+            test_length=400,
+            nonlinearity="relu",
+            hidden_size=20,
+            init="weight_hh=normal:1",
+            max_steps=1,
+            eval_every=1,
+            test_size=200,
+            lr=1e-12,
+            clip_norm="1",
+        )
+    )
+    assert (result.ended, result.error_rate) == ("steps", 1.0)
+
+
+def test_all_lags_of_a_task_are_measured():
+    result = run_task(replace(EASY, max_steps=50))
+    assert result.lags == 4
+    assert not result.horizon_before_censored
+    assert not result.horizon_after_censored
+
+
+def test_test_length_that_is_the_length_makes_no_other_trial():
+    assert replace(EASY, test_length=5) == EASY
+
+
 def test_test_ends_as_soon_as_it_can_tell(monkeypatch):
     scored = []
     wrong = module.Task.wrong

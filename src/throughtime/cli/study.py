@@ -55,12 +55,14 @@ def study(
     from throughtime.study.reports import Reports
     from throughtime.study.run import Progress, run_study
     from throughtime.study.table import require_table, rows_of
+    from throughtime.training.directory import require_place
     from throughtime.training.metrics import to_json
 
     require_table()  # before hours of work
     path = Path(file)
     planned = read_study(path)
     place = Path("studies", planned.name) if out is None else Path(out)
+    require_place(place)
     reports = Reports(planned, place)
     again = ["study", str(path), "--out", str(place), *_typed("--jobs", jobs), *_typed("--ray", ray)]
     with (

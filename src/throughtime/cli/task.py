@@ -1,8 +1,8 @@
 """`throughtime task`: whether a network can learn what lies far back."""
 
 import sys
+import time
 from dataclasses import asdict, fields
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from throughtime.cli.parameters import takes
@@ -11,8 +11,8 @@ from throughtime.cli.task_options import TaskOptions
 from throughtime.study.lengths import parse_lengths, show_lengths
 
 if TYPE_CHECKING:
+    from throughtime.study.run import Found
     from throughtime.study.task_trial import TaskTrial
-    from throughtime.study.trial import Result
 
 
 @takes(TaskOptions)
@@ -28,14 +28,15 @@ def task(options: TaskOptions, typed: list[str]) -> None:
     from throughtime.study.run import run_planned
     from throughtime.training.metrics import to_json
 
-    trials = make_trials(options)
-    planned = [Planned(options.cell, trial) for trial in trials]
+    planned = [Planned(options.cell, trial) for trial in make_trials(options)]
+    start = time.perf_counter()
     with engine(options.jobs, options.ray) as runs, display(sys.stderr, options.quiet) as show:
-        results = [each.result for each in run_planned(planned, {}, runs, show)]
+        found = run_planned(planned, {}, runs, show)
+    seconds = time.perf_counter() - start
     if options.as_json:
-        print(to_json(summary(trials, results)))
+        print(to_json(summary(found, seconds)))
     else:
-        _print(trials, results)
+        _print(found, seconds)
 
 
 def make_trials(options: TaskOptions) -> "list[TaskTrial]":
@@ -62,42 +63,41 @@ def make_trials(options: TaskOptions) -> "list[TaskTrial]":
     ]
 
 
-def summary(trials: "list[TaskTrial]", results: "list[Result]") -> dict[str, Any]:
-    """What `--json` prints: over the seeds, then seed by seed."""
-    succeeded = [result for result in results if result.success]
+def summary(found: "list[Found]", seconds: float) -> dict[str, Any]:
+    """What `--json` prints: over the seeds, then seed by seed. `seconds` is the time that all took together."""
+    from throughtime.study.summary import groups_of
+
+    (group,) = groups_of(found)
+    trials = [each.planned.trial for each in found]
     return {
-        "task": trials[0].task,
+        "task": group.subject,
         "settings": {name: value for name, value in trials[0].record().items() if name != "seed"},
-        "success_rate": len(succeeded) / len(results),
+        "success_rate": group.successes / len(found),
         "seeds": [trial.seed for trial in trials],
-        "steps": median(result.steps for result in succeeded) if succeeded else None,
-        "seconds": sum(result.seconds for result in results),
-        "horizon_before": _median([result.horizon_before for result in results]),
-        "horizon_after": _median([result.horizon_after for result in results]),
+        "steps": group.steps_to_success,
+        "seconds": seconds,
+        "horizon_before": group.horizon_before.median,
+        "horizon_after": group.horizon_after.median,
         "trials": [
-            {"seed": trial.seed, "success": result.success, **asdict(result)}
-            for trial, result in zip(trials, results, strict=True)
+            {"seed": trial.seed, "success": each.result.success, **asdict(each.result)}
+            for trial, each in zip(trials, found, strict=True)
         ],
     }
 
 
-def _median(values: list[int | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
-
-
-def _print(trials: "list[TaskTrial]", results: "list[Result]") -> None:
+def _print(found: "list[Found]", seconds: float) -> None:
     """A line for each seed, and one for all."""
     from rich.table import Table
 
     from throughtime.study.words import ended_in_a_word, horizon_in_words
+    from throughtime.training.rows import clock
 
     table = Table()
     for name in ("seed", "ended", "updates", "seconds", "wrong", "horizon before", "after"):
         table.add_column(name, justify="left" if name == "ended" else "right")
-    for trial, result in zip(trials, results, strict=True):
+    for planned, result in found:
         table.add_row(
-            str(trial.seed),
+            str(planned.trial.seed),
             ended_in_a_word(result),
             f"{result.steps:,}",
             f"{result.seconds:.1f}",
@@ -106,7 +106,9 @@ def _print(trials: "list[TaskTrial]", results: "list[Result]") -> None:
             horizon_in_words(result.horizon_after, result.horizon_after_censored),
         )
     table_console().print(table)
-    whole = summary(trials, results)
-    successes = sum(result.success for result in results)
-    line = f"{trials[0].task}, length {show_lengths(trials[0].length)}: {successes} of {len(results)} seeds succeeded"
-    print(line + (f", after {whole['steps']:,.0f} updates (median)." if successes else "."))
+    whole = summary(found, seconds)
+    successes = sum(each.result.success for each in found)
+    trial = found[0].planned.trial
+    line = f"{trial.subject}, length {show_lengths(trial.span or 0)}: {successes} of {len(found)} seeds succeeded"
+    after = f", after {whole['steps']:,.0f} updates (median)" if successes else ""
+    print(f"{line}{after}; {clock(seconds)} in all.")

@@ -96,7 +96,7 @@ class Task:
         """(B,) of bool: whether a sequence's answer is wrong.
 
         A class is wrong where it is not the likeliest; of several in a sequence all must be right. A number is wrong where
-        its squared error is above 0.04, as in Pascanu et al.
+        its squared error is above 0.04, as in Pascanu et al. An output that is not finite is wrong.
 
         Parameters
         ----------
@@ -110,7 +110,8 @@ class Task:
         else:
             missed = (outputs.argmax(axis=-1) != targets) & (targets != IGNORED)
             wrong = missed if missed.ndim == 1 else missed.any(axis=0)
-        return wrong
+        finite = np.isfinite(outputs).all(axis=-1)  # what is no number is no answer
+        return wrong | ~(finite if finite.ndim == 1 else finite.all(axis=0))
 
 
 _SQUARED_ERROR = 0.04

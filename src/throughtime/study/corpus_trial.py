@@ -15,7 +15,7 @@ from throughtime.training.fit import fit
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusTrial(Trial):
-    """A trial on a text. Defaults are those of `throughtime train`.
+    """A trial on a text.
 
     Parameters
     ----------

@@ -17,7 +17,10 @@ def parse_lengths(value: str, name: str = "length") -> int | tuple[int, int]:
         It is neither.
     """
     ends = value.split("-")
-    if len(ends) > 2 or not all(end.isascii() and end.isdigit() and int(end) > 0 for end in ends):
+    # Nine digits are more steps than any memory holds.
+    if len(ends) > 2 or not all(
+        end.isascii() and end.isdigit() and 0 < int(end[:10]) < 10**9 for end in ends
+    ):
         raise ArgumentError(
             f"{name} is {value}; expected a whole number above 0, or a range of two. Spell it as 50, or 50-200."
         )

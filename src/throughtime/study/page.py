@@ -10,9 +10,8 @@ from throughtime.flow.drawing import Group as Bars
 from throughtime.flow.report.page import chart, facts, glossary, grid, page, section, table
 from throughtime.flow.report.render import GLOSSARY
 from throughtime.storage import write_whole
-from throughtime.study.lengths import show_lengths
 from throughtime.study.plan import Study
-from throughtime.study.readings import CAPS, headings, longest, readings, row, success
+from throughtime.study.readings import CAPS, by_length, headings, length, longest, readings, row, success
 from throughtime.study.run import Found
 from throughtime.study.summary import Group, Horizons, groups_of
 
@@ -29,7 +28,7 @@ _HORIZON = (
     "The lag within which 99% of the top layer's gradient lies, on fresh sequences; the median over the seeds. What lies "
     "further back hardly counts in training."
 )
-_WHOLE = "The whole sequence: no gradient can reach further."
+_WHOLE = "All there are: so many lags the sequences have."
 _SETTINGS = ("hidden_size", "optimizer", "lr", "batch_size", "max_steps")
 
 
@@ -75,7 +74,7 @@ def _task(subject: str, groups: Sequence[Group]) -> str:
     if not mine:
         return ""
     if len({each.span for each in mine}) < 2:
-        return section(subject, grid(_success_bars(subject, mine)))
+        return section(subject, grid(_success_bars(mine), _horizon_bars(mine)))
     before = _horizon_chart("Horizon before the first update", mine, lambda each: each.horizon_before)
     after = _horizon_chart("Horizon at the end", mine, lambda each: each.horizon_after)
     return section(subject, grid(_success_chart(mine), after, before), _success_table(mine))
@@ -83,18 +82,36 @@ def _task(subject: str, groups: Sequence[Group]) -> str:
 
 def _success_table(mine: Sequence[Group]) -> str:
     """A row for each way of training, a column for each length."""
-    spans = sorted({each.span for each in mine if each.span is not None}, key=longest)
-    by_place = {(each.way, each.span): success(each) for each in mine}
+    lengths = dict.fromkeys(length(each) for each in sorted(mine, key=by_length))
+    by_place = {(each.way, length(each)): success(each) for each in mine}
     ways = dict.fromkeys(each.way for each in mine)
-    rows = [[way, *(by_place.get((way, span), "-") for span in spans)] for way in ways]
-    return table(["succeeded at length", *map(show_lengths, spans)], rows)
+    rows = [[way, *(by_place.get((way, each), "-") for each in lengths)] for way in ways]
+    return table(["succeeded at length", *lengths], rows)
 
 
-def _success_bars(subject: str, mine: Sequence[Group]) -> str:
+def _success_bars(mine: Sequence[Group]) -> str:
     title = "Success"
     shares = [Bar(each.way, [each.successes / len(each.results)]) for each in mine]
-    svg = bars([Bars(subject, shares)], ["succeeded"], title=title, description=_SUCCESS)
+    svg = bars([Bars(f"length {length(mine[0])}", shares)], ["succeeded"], title=title, description=_SUCCESS)
     return chart(title, svg, _SUCCESS, *_caps(mine))
+
+
+def _horizon_bars(mine: Sequence[Group]) -> str:
+    title = "Horizon"
+    moments: dict[str, Callable[[Group], Horizons]] = {
+        "before the first update": lambda each: each.horizon_before,
+        "at the end": lambda each: each.horizon_after,
+    }
+    found = [
+        Bars(name, [Bar(each.way, [_share_of_all(of(each).median, each)]) for each in mine])
+        for name, of in moments.items()
+    ]
+    svg = bars(found, ["of all the lags that there are"], title=title, description=_HORIZON)
+    return chart(title, svg, _HORIZON)
+
+
+def _share_of_all(lags: float | None, group: Group) -> float | None:
+    return lags / group.lags if lags is not None and group.lags else None
 
 
 def _success_chart(mine: Sequence[Group]) -> str:
@@ -107,25 +124,17 @@ def _success_chart(mine: Sequence[Group]) -> str:
 
 def _horizon_chart(title: str, mine: Sequence[Group], of: Callable[[Group], Horizons]) -> str:
     series = _by_way(mine, lambda each: of(each).median)
-    at_least = _by_way(mine, lambda each: of(each).median if of(each).censored else None)
-    said = [_WHOLE]
-    if any(value is not None for one in at_least for value in one.y):
-        said.append("A triangle: the horizon is at least so long.")
-        series += [
-            Series("", one.x, one.y, kind="points", colour=colour) for colour, one in enumerate(at_least)
-        ]
-    spans = sorted({longest(each.span) for each in mine})
-    whole = Series("the whole sequence", spans, spans, colour=7)
-    return chart(
-        title, lines([*series, whole], _LENGTH, _LAGS, title=title, description=_HORIZON), _HORIZON, *said
-    )
+    there_is = sorted({(longest(each.span), each.lags) for each in mine})
+    whole = Series("all there are", [x for x, _ in there_is], [y for _, y in there_is], colour=7)
+    svg = lines([*series, whole], _LENGTH, _LAGS, title=title, description=_HORIZON)
+    return chart(title, svg, _HORIZON, _WHOLE)
 
 
 def _by_way(mine: Sequence[Group], value: Callable[[Group], float | None]) -> list[Series]:
     """A number of each group: a curve over the lengths for each way of training."""
     found = []
     for colour, way in enumerate(dict.fromkeys(each.way for each in mine)):
-        own = sorted((each for each in mine if each.way == way), key=lambda each: longest(each.span))
+        own = sorted((each for each in mine if each.way == way), key=by_length)
         found.append(
             Series(way, [longest(each.span) for each in own], [value(each) for each in own], colour=colour)
         )

@@ -5,13 +5,14 @@ import itertools
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from throughtime.data.corpus import Corpus, builtin, read
 from throughtime.errors import ArgumentError, InputError
 from throughtime.study.corpus_trial import CorpusTrial
+from throughtime.study.kinds import fits, kind_in_words, kinds_of, plain_kind
 from throughtime.study.lengths import parse_lengths, show_lengths
 from throughtime.study.task_trial import TaskTrial
 from throughtime.study.trial import Corpora, Trial
@@ -19,8 +20,9 @@ from throughtime.study.trial import Corpora, Trial
 BUILT_IN = "help-topics"
 """What a study calls the text that every CPython carries."""
 
-_OF_TASKS = {each.name for each in fields(TaskTrial)}
-_OF_TEXTS = {each.name for each in fields(CorpusTrial)} - {"sha256"}
+_OF_TASKS = kinds_of(TaskTrial)
+_OF_TEXTS = {name: kind for name, kind in kinds_of(CorpusTrial).items() if name != "sha256"}
+_KINDS = {**_OF_TEXTS, **_OF_TASKS}
 _LENGTHS = "length", "test_length"
 # What sets trials apart without being a way of training.
 _NO_WAY = {"length", "task", "corpus", "seed"}
@@ -79,12 +81,7 @@ def read_study(path: Path) -> Study:
     ArgumentError
         The file is missing or no TOML, a setting of it is none or is bad, or a corpus cannot be read.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArgumentError(f"{path} does not exist; expected a study's file. Check the path.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ArgumentError(f"{path} cannot be read as TOML: {error}. See README, 'Studies'.") from None
+    table = _table(path)
     unknown = sorted(table.keys() - {"settings", "grid", "method"})
     if unknown:
         raise ArgumentError(
@@ -92,26 +89,28 @@ def read_study(path: Path) -> Study:
         )
     reader = _Reader(path)
     common = reader.settings("settings", table.get("settings", {}))
-    grid = {
-        name: value if isinstance(value, list) else [value]
-        for name, value in reader.settings("grid", table.get("grid", {}), lists=True).items()
-    }
-    for name, values in grid.items():
-        if not values:
+    grid = reader.grid(table.get("grid", {}))
+    methods = reader.methods(table["method"]) if "method" in table else {"": {}}
+    for name, own in methods.items():
+        twice = sorted(own.keys() & grid.keys())
+        if twice:
             raise ArgumentError(
-                f"{path} has no value of {name} in grid; expected at least one. Write some, or leave it out."
+                f"{path} has {', '.join(twice)} in method {name} and in grid; expected it in one of them. Remove one."
             )
-    methods = table.get("method", [{"name": ""}])
-    names = [method.get("name") for method in methods]
-    if "method" in table and (
-        not all(isinstance(name, str) and name for name in names) or len({*names}) < len(names)
-    ):
-        raise ArgumentError(
-            f"{path} has methods called {', '.join(map(repr, names))}; expected a name for each, all of them different. Give each "
-            '[[method]] a line such as name = "clipped".'
-        )
     planned = tuple(reader.planned(common, grid, methods))
     return Study(path.stem, planned, reader.corpora)
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArgumentError(f"{path} does not exist; expected a study's file. Check the path.") from None
+    except (OSError, ValueError, RecursionError) as error:  # no TOML, or no UTF-8
+        why = " ".join(str(error).split())
+        raise ArgumentError(
+            f"{str(path)!r} cannot be read ({why}); expected a study in TOML. See README, 'Studies'."
+        ) from None
 
 
 class _Reader:
@@ -132,19 +131,22 @@ class _Reader:
         return {corpus.sha256: corpus for corpus in self._read.values()}
 
     def planned(
-        self, common: Mapping[str, Any], grid: Mapping[str, list[Any]], methods: list[Mapping[str, Any]]
+        self,
+        common: Mapping[str, Any],
+        grid: Mapping[str, list[Any]],
+        methods: Mapping[str, Mapping[str, Any]],
     ) -> Iterator[Planned]:
+        """The trials of each method over the whole grid."""
         apart = [name for name, values in grid.items() if len(values) > 1 and name not in _NO_WAY]
-        for method in methods:
-            own = self.settings(method["name"], {k: v for k, v in method.items() if k != "name"})
+        for method, own in methods.items():
             for values in itertools.product(*grid.values()):
                 varied = dict(zip(grid, values, strict=True))
                 told = [f"{name.replace('_', ' ')} {_shown(varied[name])}" for name in apart]
-                way = ", ".join([method["name"], *told] if method["name"] else told) or self._path.stem
+                way = ", ".join([method, *told] if method else told) or self._path.stem
                 try:
                     yield Planned(way, self._trial({**common, **own, **varied}))
-                except (InputError, TypeError) as error:
-                    where = f", method {method['name']}" if method["name"] else ""
+                except InputError as error:
+                    where = f", method {method}" if method else ""
                     raise ArgumentError(f"{self._path}{where}: {error}") from error
 
     def _trial(self, settings: dict[str, Any]) -> Trial:
@@ -154,47 +156,98 @@ class _Reader:
                 f'{found} found; expected one of them. Name a task, such as "adding", or a text.'
             )
         what, known = ("text", _OF_TEXTS) if "corpus" in settings else ("task", _OF_TASKS)
-        unknown = sorted(settings.keys() - known)
+        unknown = sorted(settings.keys() - known.keys())
         if unknown:
             raise ArgumentError(
                 f"{', '.join(unknown)} found in a trial on a {what}; expected of {', '.join(sorted(known))}. Leave it out."
             )
         if what == "task":
             return TaskTrial(**settings)
-        corpus = self._corpus(settings["corpus"])
-        return CorpusTrial(**{**settings, "corpus": corpus.name, "sha256": corpus.sha256})
+        return CorpusTrial(**settings, sha256=self._corpus(settings["corpus"]).sha256)
 
-    def _corpus(self, name: Any) -> Corpus:
-        if not isinstance(name, str):
-            raise ArgumentError(f"corpus {name!r} found; expected the name of a text. Put it in quotes.")
+    def _corpus(self, name: str) -> Corpus:
+        if not name:
+            raise ArgumentError(
+                f'corpus "" found; expected the name of a text. Name a file, or "{BUILT_IN}".'
+            )
         if name not in self._read:
             found = builtin() if name == BUILT_IN else read(self._path.parent / name)
             # Held whole, as other machines may have no such file.
             self._read[name] = Corpus(found.name, found.text)
         return self._read[name]
 
-    def settings(self, where: str, table: Any, lists: bool = False) -> dict[str, Any]:
-        """A table's settings by the names of a trial's."""
-        if not isinstance(table, dict):
-            raise ArgumentError(f"{self._path}: {where} is no table; expected one. Begin it with [{where}].")
-        found = {}
-        for key, value in table.items():
-            name = key.replace("-", "_")
-            if name not in _OF_TASKS | _OF_TEXTS:
+    def methods(self, tables: Any) -> dict[str, dict[str, Any]]:
+        """The settings of each method by its name."""
+        if not isinstance(tables, list) or not tables or not all(isinstance(each, dict) for each in tables):
+            raise ArgumentError(f"{self._path}: method is no list of tables; expected [[method]] above each.")
+        names = [each.get("name") for each in tables]
+        if not all(isinstance(name, str) and name for name in names) or len({*names}) < len(names):
+            raise ArgumentError(
+                f"{self._path} has methods called {', '.join(map(repr, names))}; expected a name for each, all of them "
+                'different. Give each [[method]] a line such as name = "clipped".'
+            )
+        return {
+            each["name"]: self.settings(
+                f"method {each['name']}", {key: value for key, value in each.items() if key != "name"}
+            )
+            for each in tables
+        }
+
+    def grid(self, table: Any) -> dict[str, list[Any]]:
+        """The values of each setting that is varied."""
+        found: dict[str, list[Any]] = {}
+        for name, value in self._named("grid", table).items():
+            values = [
+                self._taken("grid", name, one) for one in (value if isinstance(value, list) else [value])
+            ]
+            if not values or len({*values}) < len(values):
+                what = "a value twice" if values else "no value"
                 raise ArgumentError(
-                    f"{self._path} has {key!r} in {where}; expected settings of a trial: "
-                    f"{', '.join(sorted(_OF_TASKS | _OF_TEXTS))}. See throughtime task --help."
+                    f"{self._path} has {what} of {name} in grid; expected at least one, each once. Correct the list."
                 )
-            several = lists and isinstance(value, list)
-            found[name] = [_as_taken(name, one) for one in value] if several else _as_taken(name, value)
+            found[name] = values
         return found
 
+    def settings(self, where: str, table: Any) -> dict[str, Any]:
+        """A table's settings by the names of a trial's."""
+        return {name: self._taken(where, name, value) for name, value in self._named(where, table).items()}
 
-def _as_taken(name: str, value: Any) -> Any:
-    """A value as a trial takes it: lengths may be ranges, and a norm may be a number."""
-    if name in _LENGTHS:
-        return parse_lengths(str(value), name)
-    return str(value) if name == "clip_norm" else value
+    def _named(self, where: str, table: Any) -> dict[str, Any]:
+        """A table's values by the names of a trial's settings."""
+        if not isinstance(table, dict):
+            raise ArgumentError(f"{self._path}: {where} is no table; expected one. Begin it with [{where}].")
+        found: dict[str, Any] = {}
+        for key, value in table.items():
+            name = key.replace("-", "_")
+            if name not in _KINDS:
+                raise ArgumentError(
+                    f"{self._path} has {key!r} in {where}; expected settings of a trial: {', '.join(sorted(_KINDS))}. See "
+                    "throughtime task --help."
+                )
+            if name in found:
+                raise ArgumentError(
+                    f"{self._path} has {key!r} twice in {where}; expected it once. Remove one."
+                )
+            found[name] = value
+        return found
+
+    def _taken(self, where: str, name: str, value: Any) -> Any:
+        """A value as a trial takes it: lengths may be ranges, a norm may be a number, and a whole number is a number."""
+        kind = _KINDS[name]
+        if name in _LENGTHS:
+            if fits(value, int | str):
+                try:
+                    return parse_lengths(str(value), name)
+                except ArgumentError as error:
+                    raise ArgumentError(f"{self._path}, {where}: {error}") from None
+            kind = int
+        elif name == "clip_norm" and fits(value, float):
+            return f"{value:g}"
+        elif fits(value, kind):
+            return float(value) if plain_kind(kind) is float else value
+        raise ArgumentError(
+            f"{self._path} has {name} = {value!r} in {where}; expected {kind_in_words(kind)}. Correct it."
+        )
 
 
 def _shown(value: Any) -> str:

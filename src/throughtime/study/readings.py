@@ -46,7 +46,7 @@ def readings(groups: Sequence[Group]) -> list[str]:
         said.append(f"{diverged} of {_trials(groups)} trials diverged.")
     places = sorted({f"version {one.version} on {one.processor}" for each in groups for one in each.results})
     if len(places) > 1:
-        said.append(f"Numbers may differ in their last digits by where trials ran: {'; '.join(places)}.")
+        said.append(f"Numbers may differ by where trials ran: {'; '.join(places)}.")
     return said
 
 
@@ -55,47 +55,68 @@ def _of(subject: str, groups: Sequence[Group]) -> list[str]:
     mine = [each for each in groups if each.subject == subject]
     ways = list(dict.fromkeys(each.way for each in mine))
     if _texts(mine):
-        in_bits = _in_bits(mine)
-        scored = sorted(
-            (loss, each.way)
-            for each in mine
-            if (loss := each.val_bits_per_char if in_bits else each.val_loss) is not None
-        )
-        if len(scored) < 2:
-            return []
-        listed = "; ".join(f"{way} {loss:.3f}" for loss, way in scored)
-        unit = "bits per character" if in_bits else "nats per token"
-        return [f"{subject}: from best to worst in {unit}, on held-out text, mean over the seeds: {listed}."]
+        return _ranked(subject, mine)
     if len({each.span for each in mine}) < 2:
         listed = "; ".join(f"{each.way} {each.successes} of {len(each.results)}" for each in mine)
-        length = show_lengths(mine[0].span or 0)
-        return [f"{subject}, length {length}: so many trials succeeded: {listed}."]
+        return [f"{subject}, length {length(mine[0])}: so many trials succeeded: {listed}."]
     reach = {way: _reach([each for each in mine if each.way == way]) for way in ways}
-    listed = "; ".join(f"{way} {'none' if length is None else length}" for way, length in reach.items())
+    listed = "; ".join(f"{way} {'none' if found is None else found}" for way, found in reach.items())
     return [f"{subject}: the greatest length up to which every trial succeeded: {listed}."]
+
+
+def _ranked(subject: str, mine: Sequence[Group]) -> list[str]:
+    """The ways of training on a text from best to worst, where their losses can be compared."""
+    in_bits = _in_bits(mine)
+    scored = sorted(
+        (loss, each.way, each.ended("diverged"), len(each.results))
+        for each in mine
+        if (loss := each.val_bits_per_char if in_bits else each.val_loss) is not None
+    )
+    if len(scored) < 2 or not (in_bits or len({each.tokens for each in mine}) == 1):
+        return []
+    listed = "; ".join(
+        f"{way} {loss:.3f}" + (f" ({diverged} of {count} diverged)" if diverged else "")
+        for loss, way, diverged, count in scored
+    )
+    unit = "bits per character" if in_bits else "nats per token"
+    return [f"{subject}: from best to worst in {unit}, on held-out text, mean over the seeds: {listed}."]
 
 
 def _reach(mine: Sequence[Group]) -> str | None:
     """The greatest length up to which every trial succeeded."""
     found = None
-    for each in sorted(mine, key=lambda each: longest(each.span)):
+    for each in sorted(mine, key=by_length):
         if each.successes < len(each.results):
             break
-        found = show_lengths(each.span or 0)
+        found = length(each)
     return found
+
+
+def by_length(group: Group) -> tuple[int, int]:
+    """What puts groups in the order of their lengths: a range's longest, then its shortest."""
+    low, high = _ends(group.span)
+    return high, low
 
 
 def longest(span: int | Lengths | None) -> int:
     """The greatest length of a range."""
-    if span is None:
-        return 0
-    return span if isinstance(span, int) else span[1]
+    return _ends(span)[1]
+
+
+def length(group: Group) -> str:
+    """The length that a task was trained on, and where it was tested on another, that."""
+    tested = "" if group.tested == group.span else f", tested at {show_lengths(group.tested or 0)}"
+    return show_lengths(group.span or 0) + tested
+
+
+def _ends(span: int | Lengths | None) -> Lengths:
+    return (span or 0, span or 0) if span is None or isinstance(span, int) else span
 
 
 def _of_task(group: Group) -> list[str]:
     steps = group.steps_to_success
     return [
-        show_lengths(group.span or 0),
+        length(group),
         f"{group.successes} of {len(group.results)}",
         str(group.capped),
         "-" if steps is None else f"{steps:,.0f}",

@@ -1,17 +1,17 @@
 """What a study has found: a directory with one file for each trial that has come to its end."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from throughtime.errors import DamagedError
 from throughtime.storage import write_whole
+from throughtime.study.kinds import fits, kinds_of
 from throughtime.study.plan import Planned
 from throughtime.study.trial import Result
 
 _TRIALS = "trials"
-_NAMES = {each.name for each in fields(Result)}
 
 
 class Store:
@@ -45,14 +45,24 @@ class Store:
             return None
         try:
             content: Any = json.loads(file.read_text(encoding="utf-8"))
-            found = content["result"]
-            if content["settings"] != json.loads(json.dumps(planned.trial.record())) or set(found) != _NAMES:
-                raise ValueError("it is another trial's")
-            return Result(**found)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DamagedError(
-                f"{file} cannot be read ({error}); expected a trial's result. Remove the file, and the trial is run again."
-            ) from None
+            settings, found = content["settings"], content["result"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise _damaged(file, repr(error)) from None
+        if settings != json.loads(json.dumps(planned.trial.record())):
+            raise _damaged(file, "its settings are another trial's")
+        kinds = kinds_of(Result)
+        if not isinstance(found, dict) or set(found) != set(kinds):
+            raise _damaged(file, "its result has other entries, as another version's may have")
+        odd = [name for name, kind in kinds.items() if not fits(found[name], kind)]
+        if odd:
+            raise _damaged(file, f"{odd[0]} is {found[odd[0]]!r}")
+        return Result(**found)
 
     def _file(self, planned: Planned) -> Path:
         return self.path / _TRIALS / f"{planned.key}.json"
+
+
+def _damaged(file: Path, why: str) -> DamagedError:
+    return DamagedError(
+        f"{file} cannot be read ({why}); expected a trial's result. Remove the file, and the trial is run again."
+    )

@@ -3,21 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
+from typing import TypeAlias
 
 from throughtime.data.tasks import Lengths
+from throughtime.study.corpus_trial import CorpusTrial
 from throughtime.study.run import Found
 from throughtime.study.trial import Result
 
 
 @dataclass(frozen=True)
 class Group:
-    """Trials of one way of training, on one subject, of one length.
+    """Trials of one way of training, on one subject, of one length; they differ in their seeds alone.
 
     Attributes
     ----------
     way, subject : str
-    span : int, (int, int) or None
-        The length of a task's sequences; None of a text.
+    span, tested : int, (int, int) or None
+        The length of the sequences that a task is trained on, and of those it is tested on; None of a text.
+    tokens : str
+        What a text's losses are counted in; empty of a task.
     results : tuple of Result
         Seed by seed.
     """
@@ -25,6 +29,8 @@ class Group:
     way: str
     subject: str
     span: int | Lengths | None
+    tested: int | Lengths | None
+    tokens: str
     results: tuple[Result, ...]
 
     @property
@@ -60,6 +66,11 @@ class Group:
     def horizon_after(self) -> "Horizons":
         """Over the seeds."""
         return Horizons.of([(each.horizon_after, each.horizon_after_censored) for each in self.results])
+
+    @property
+    def lags(self) -> int:
+        """The most that there were to measure a task's horizons on."""
+        return max(each.lags or 0 for each in self.results)
 
     @property
     def val_loss(self) -> float | None:
@@ -104,11 +115,16 @@ class Horizons:
 
 def groups_of(found: Sequence[Found]) -> list[Group]:
     """The groups, in the order in which they first occur."""
-    results: dict[tuple[str, str, int | Lengths | None], list[Result]] = {}
+    results: dict[_Key, list[Result]] = {}
     for planned, result in found:
-        key = (planned.way, planned.trial.subject, planned.trial.span)
-        results.setdefault(key, []).append(result)
+        trial = planned.trial
+        tokens = f"{trial.unit} {trial.vocab_size}" if isinstance(trial, CorpusTrial) else ""
+        results.setdefault((planned.way, trial.subject, trial.span, trial.tested, tokens), []).append(result)
     return [Group(*key, tuple(each)) for key, each in results.items()]
+
+
+# Way, subject, span, tested and tokens of a group.
+_Key: TypeAlias = tuple[str, str, int | Lengths | None, int | Lengths | None, str]
 
 
 def _median(values: Sequence[float]) -> float | None:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 from throughtime.data.tasks import Lengths
 from throughtime.extras import require
 from throughtime.storage import write_whole
 from throughtime.study.corpus_trial import CorpusTrial
+from throughtime.study.kinds import kinds_of, plain_kind
 from throughtime.study.run import Found
 from throughtime.study.task_trial import TaskTrial
 from throughtime.study.trial import Result
@@ -63,18 +64,9 @@ def _kinds() -> dict[str, type]:
     """The columns, and what is in them."""
     kinds: dict[str, type] = {"way": str}
     for table in (TaskTrial, CorpusTrial):
-        for name, hint in get_type_hints(table).items():
-            kinds |= {name: int, f"{name}_to": int} if name in _SPANS else {name: _kind(hint)}
-    return kinds | {"success": bool} | {name: _kind(hint) for name, hint in get_type_hints(Result).items()}
-
-
-def _kind(hint: Any) -> type:
-    """The type of a value that is there; all that may stand in a Literal are texts."""
-    if get_origin(hint) is Literal:
-        return str
-    if isinstance(hint, type):
-        return hint
-    return next(_kind(each) for each in get_args(hint) if each is not type(None))
+        for name, kind in kinds_of(table).items():
+            kinds |= {name: int, f"{name}_to": int} if name in _SPANS else {name: plain_kind(kind)}
+    return kinds | {"success": bool} | {name: plain_kind(kind) for name, kind in kinds_of(Result).items()}
 
 
 def _spans(settings: Mapping[str, Any]) -> dict[str, int | None]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from throughtime.data.tasks import Examples, Lengths, Task, find_task
 from throughtime.errors import ArgumentError, DivergedError
-from throughtime.flow.curve import Horizon
 from throughtime.flow.profile import gradient_flow
 from throughtime.machine.conditions import computing
 from throughtime.machine.workspace import Workspace
@@ -17,11 +16,11 @@ from throughtime.networks.omega import check_omega, decayed
 from throughtime.networks.sequence_model import SequenceModel
 from throughtime.networks.validation import require_count
 from throughtime.optim import Clip
-from throughtime.study.trial import Corpora, Result, Trial, Watch
+from throughtime.study.trial import Corpora, Ended, Result, Trial, Watch
 from throughtime.truncation import Auto, Truncation, parse_truncation
 
-# Sequences that are scored at a time.
-_AT_ONCE = 1000
+# Sequences that are scored at a time; of a range of lengths fewer, as all of these have one length.
+_AT_ONCE, _AT_ONE_LENGTH = 1000, 50
 # More wrong answers than this share are no success (Pascanu et al. 2013).
 _MAY_BE_WRONG = 0.01
 
@@ -65,6 +64,8 @@ class TaskTrial(Trial):
     def __post_init__(self) -> None:
         super().__post_init__()
         task = find_task(self.task)
+        if self.test_length == self.length:
+            object.__setattr__(self, "test_length", None)  # equal trials are told alike
         for length in (self.length, self.tested):
             task.require_lengths(length)
         for name in ("eval_every", "test_size"):
@@ -153,9 +154,10 @@ def run_task(trial: TaskTrial, watch: Watch = lambda steps, error_rate: None) ->
     schedule = trial.make_schedule()
     training, testing, probing = (np.random.default_rng([trial.seed, part]) for part in (1, 2, 3))
     workspace = Workspace()
-    probe = task.examples(probing, trial.batch_size, trial.tested)
+    probe = task.examples(probing, trial.batch_size, task.require_lengths(trial.tested)[1])
     before = _horizon(model, probe)
-    ended, steps, error_rate = "steps", 0, 1.0
+    ended: Ended = "steps"
+    steps, error_rate = 0, 1.0
     # What overflows is found where it matters.
     with computing(), np.errstate(over="ignore", invalid="ignore"):
         while steps < trial.max_steps:
@@ -195,19 +197,21 @@ def run_task(trial: TaskTrial, watch: Watch = lambda steps, error_rate: None) ->
         ended=ended,
         steps=steps,
         seconds=time.perf_counter() - start,
+        horizon_before=before,
+        horizon_before_censored=False,
+        horizon_after=after,
+        horizon_after_censored=False,
+        lags=len(probe.inputs) - 1,
         error_rate=error_rate,
-        horizon_before=None if before is None else int(before),
-        horizon_before_censored=before is not None and before.censored,
-        horizon_after=None if after is None else int(after),
-        horizon_after_censored=after is not None and after.censored,
     )
 
 
 def _test(model: SequenceModel, task: Task, trial: TaskTrial, rng: np.random.Generator) -> tuple[float, bool]:
     """The share of wrong answers to fresh sequences, as many as it takes to tell; and whether they are few enough."""
     wrong = seen = 0
+    at_once = _AT_ONCE if isinstance(trial.tested, int) else _AT_ONE_LENGTH
     while seen < trial.test_size and wrong < _MAY_BE_WRONG * trial.test_size:
-        drawn = task.examples(rng, min(_AT_ONCE, trial.test_size - seen), trial.tested)
+        drawn = task.examples(rng, min(at_once, trial.test_size - seen), trial.tested)
         outputs, _ = model.forward(drawn.inputs, lengths=drawn.lengths)
         wrong += int(np.count_nonzero(task.wrong(outputs, drawn.targets)))
         seen += drawn.inputs.shape[1]
@@ -219,12 +223,12 @@ def _clipped(clip: Clip | None, grads: dict[str, Any]) -> float:
     return 0.0 if clip is None else clip.apply(grads).norm
 
 
-def _horizon(model: SequenceModel, drawn: Examples) -> Horizon | None:
+def _horizon(model: SequenceModel, drawn: Examples) -> int | None:
     """How far back the gradient reaches; None where there is none, or it is not finite."""
     try:
         flow = gradient_flow(
             model, drawn.inputs, drawn.targets, max_lag=len(drawn.inputs), lengths=drawn.lengths
         )
-        return flow.horizon()
+        return int(flow.horizon())
     except DivergedError:
         return None

@@ -1,8 +1,8 @@
 """How long a study will still take, by the trials that have ended."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from statistics import fmean
 from time import monotonic
 
 from throughtime.study.plan import Planned
@@ -13,7 +13,8 @@ class TimeLeft:
     """An estimate that grows better with each trial that ends.
 
     A trial is taken to last as long as the mean of those most like it: of the same way, on the same task of the same length or
-    the same text; else of any way; else, in proportion to their lengths, of all.
+    the same text; else of any way. Where there is none yet, it is taken to need all the updates that it may make, each in
+    proportion to its length as long as those that were made: more than it may need, as too little is soon believed.
 
     Parameters
     ----------
@@ -36,7 +37,8 @@ class TimeLeft:
     ) -> None:
         self._left = {each.trial: each for each in planned if each.trial not in results}
         self._begun: dict[Trial, float] = {}
-        self._seen: dict[tuple[object, ...], list[float]] = {}
+        self._seen: dict[tuple[object, ...], _Mean] = {}
+        self._pace: dict[bool, _Mean] = {}
         self._width, self._clock = width, clock
         for each in planned:
             if each.trial in results:
@@ -66,7 +68,9 @@ class TimeLeft:
 
     def _take(self, planned: Planned, result: Result) -> None:
         for like in _alike(planned):
-            self._seen.setdefault(like, []).append(result.seconds / _steps(planned))
+            self._seen.setdefault(like, _Mean()).add(result.seconds, 1)
+        work = result.steps * _size(planned)
+        self._pace.setdefault(planned.trial.span is None, _Mean()).add(result.seconds, work)
 
     def _begin(self) -> None:
         waiting = (trial for trial in self._left if trial not in self._begun)
@@ -74,18 +78,37 @@ class TimeLeft:
             self._begun[trial] = self._clock()
 
     def _lasting(self, planned: Planned) -> float:
-        each = next(self._seen[like] for like in _alike(planned) if like in self._seen)
-        return fmean(each) * _steps(planned)
+        for like in _alike(planned):
+            if like in self._seen:
+                return self._seen[like].value
+        pace = self._pace.get(planned.trial.span is None) or next(iter(self._pace.values()))
+        return pace.value * planned.trial.max_steps * _size(planned)
+
+
+@dataclass
+class _Mean:
+    """Seconds for each unit of something."""
+
+    total: float = 0.0
+    units: float = 0.0
+
+    def add(self, seconds: float, units: float) -> None:
+        self.total += seconds
+        self.units += units
+
+    @property
+    def value(self) -> float:
+        return self.total / max(self.units, 1)
 
 
 def _alike(planned: Planned) -> list[tuple[object, ...]]:
     """What a trial has in common with others, from the closest on."""
     trial = planned.trial
     kind = (trial.subject, trial.span, trial.max_steps)
-    return [(planned.way, *kind), kind, ()]
+    return [(planned.way, *kind), kind]
 
 
-def _steps(planned: Planned) -> float:
-    """The mean length of a sequence of a task."""
+def _size(planned: Planned) -> float:
+    """What an update's time is in proportion to: the mean length of a task's sequences."""
     span = planned.trial.span
     return 1.0 if span is None else float(span) if isinstance(span, int) else sum(span) / 2

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import throughtime
 from throughtime.data.corpus import Corpus
@@ -21,6 +21,7 @@ from throughtime.optim import (
 from throughtime.training.conditions import conditions
 from throughtime.truncation import Auto, Truncation, parse_truncation
 
+Ended: TypeAlias = Literal["success", "steps", "time", "finished", "diverged"]
 # Called with updates made and the share of wrong answers.
 Watch: TypeAlias = Callable[[int, float], None]
 # The texts that trials learn from, by what trials call them.
@@ -69,6 +70,8 @@ class Trial(ABC):
     def __post_init__(self) -> None:
         for name in ("batch_size", "max_steps"):
             require_count(name, getattr(self, name))
+        if self.seed < 0:
+            raise ArgumentError(f"seed {self.seed} found; expected a whole number of at least 0. Use 0.")
         self.make_optimizer()
         self.make_schedule()
         self.make_clip()
@@ -110,7 +113,12 @@ class Trial(ABC):
 
     @property
     def span(self) -> int | tuple[int, int] | None:
-        """The length of a task's sequences; None of a text."""
+        """The length of the sequences that a task is trained on; None of a text."""
+        return None
+
+    @property
+    def tested(self) -> int | tuple[int, int] | None:
+        """The length of those that it is tested on, and its horizons are measured on; None of a text."""
         return None
 
     @abstractmethod
@@ -127,7 +135,7 @@ class Result:
 
     Attributes
     ----------
-    ended : str
+    ended : Ended
         "success", of a task that was learned; "steps" or "time", where a cap was met; "finished", of a text, whose updates
         were all made; "diverged", where loss, gradient or a weight was not finite.
     steps : int
@@ -137,22 +145,25 @@ class Result:
         Of the top layer's h, before the first update and after the last; None where there is no gradient, or none that is
         finite.
     horizon_before_censored, horizon_after_censored : bool
-        Whether it is only known to be at least this.
+        Whether it is only known to be at least this; a task's sequences have no lags but those that are measured.
+    lags : int or None
+        How many lags there were to measure a task's horizons on; None of a text, which goes on.
     error_rate : float or None
         Of a task's last test, over as many of its sequences as it took to tell.
     val_loss, val_bits_per_char : float or None
-        Of a text's held-out part, in nats per token, and where each token is a character.
+        Of a text's held-out part, in nats per token, and where every character is scored.
     version, processor : str
         Of throughtime, and the processor's name: only where both are the same are numbers promised to be.
     """
 
-    ended: str
+    ended: Ended
     steps: int
     seconds: float
     horizon_before: int | None
     horizon_before_censored: bool
     horizon_after: int | None
     horizon_after_censored: bool
+    lags: int | None = None
     error_rate: float | None = None
     val_loss: float | None = None
     val_bits_per_char: float | None = None
