@@ -144,6 +144,25 @@ def test_a_heat_map_of_very_many_measurements_stays_small():
     assert len(heat(columns, range(1000), LEVELS, Axis("x"), Axis("lag"), **NAMED)) < 500_000
 
 
+def test_labels_of_bars_have_room_or_are_cut():
+    def drawn(label):
+        svg = bars([Group("top", [Bar(label, [0.5])])], ["low"], **NAMED)
+        begin = float(
+            re.search(r'<rect x="([\d.]+)" y="[\d.]+" width="[\d.]+" height="14" class="tt-track"', svg)[1]
+        )
+        return svg, begin
+
+    assert drawn("i")[1] == 170
+    svg, begin = drawn("tanh, orthogonal start")
+    assert ">tanh, orthogonal start</text>" in svg
+    assert begin > 9.6 * len("tanh, orthogonal start")
+    label = "an LSTM with a chrono start and clipping"
+    svg, begin = drawn(label)
+    assert begin == 330
+    assert f"<title>{label}</title>" in svg
+    assert "…</text>" in svg
+
+
 def test_bars_add_up_and_what_was_not_measured_is_told():
     svg = bars([Group("top", [Bar("i", [0.25, 0.5]), Bar("f", [None, None])])], ["low", "high"], **NAMED)
     widths = [

@@ -27,10 +27,13 @@ def element(name: str, *content: str, **attributes: object) -> str:
     return f"<{name}{written}>{''.join(content)}</{name}>"
 
 
-def text(said: str, x: float, y: float, kind: str = "", **attributes: object) -> str:
-    """A line of text; what is too long is cut, and whole where the pointer rests."""
-    if len(said) > _LONGEST:
-        whole, said = element("title", escape(said)), said[: _LONGEST - 1] + "…"
+def text(
+    said: str, x: float, y: float, kind: str = "", room: float | None = None, **attributes: object
+) -> str:
+    """A line of text; what is too long, or wider than its room, is cut, and whole where the pointer rests."""
+    longest = _LONGEST if room is None else min(_LONGEST, int(room / _LETTER))
+    if len(said) > longest:
+        whole, said = element("title", escape(said)), said[: longest - 1] + "…"
     else:
         whole = ""
     return element("text", whole, escape(said), x=x, y=y, class_=f"tt-text {kind}".strip(), **attributes)
