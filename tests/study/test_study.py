@@ -123,6 +123,19 @@ def test_way_is_called_by_what_sets_it_apart(tmp_path):
     ]
 
 
+def test_off_is_what_is_left_out(tmp_path):
+    path = tmp_path / "few.toml"
+    path.write_text(
+        SMALL.replace("clip-norm = 1", 'max-seconds = "off"').replace(
+            "seed = [0, 1, 2]", 'clip-norm = ["off", 1]\nclip-value = ["off"]\nomega = ["off"]'
+        )
+    )
+    trials = [each.trial for each in read_study(path).trials]
+    assert {each.clip_norm for each in trials} == {None, "1"}
+    assert {(each.clip_value, each.omega, each.max_seconds) for each in trials} == {(None, 0.0, None)}
+    assert "clipped, clip norm off" in {each.way for each in read_study(path).trials}
+
+
 def test_two_methods_with_the_same_settings_share_their_trials(tmp_path):
     path = tmp_path / "twice.toml"
     path.write_text(SMALL.replace('name = "clipped"\nlr = 0.01\nclip-norm = 1', 'name = "again"\nlr = 1e-6'))
@@ -181,7 +194,11 @@ def test_store_refuses_what_it_has_not_written(file, tmp_path):
     ("old", "new", "said"),
     [
         ("[grid]", "[grids]", "has grids; expected the tables settings, grid and"),
-        ("hidden-size", "hidden", "has 'hidden' in settings; expected settings of a trial"),
+        (
+            "hidden-size",
+            "hidden",
+            "has 'hidden' in settings; expected settings of a trial. Did you mean hidden-size?",
+        ),
         ('name = "slow"', 'name = "clipped"', "has methods called 'clipped', 'clipped'"),
         ('name = "slow"', "", "has methods called None, 'clipped'"),
         ("lr = 1e-6", "lr = -1", "method slow: "),
@@ -196,17 +213,17 @@ def test_store_refuses_what_it_has_not_written(file, tmp_path):
         (
             "[settings]",
             "[settings]\nseq-len = 5",
-            "method slow: seq_len found in a trial on a task; expected of",
+            "method slow: seq-len found in a trial on a task; expected settings of such",
         ),
         (
             'task = "random-permutation"',
             'corpus = "help-topics"',
-            "length, test_size found in a trial on a text",
+            "length, test-size found in a trial on a text",
         ),
         ('"5-6"', '"5-6-7"', "length is 5-6-7; expected"),
         ("[settings]", "[settings", "; expected a study in TOML. See README"),
-        ("max-steps = 4", 'max-steps = "4"', "has max_steps = '4' in settings; expected a whole number."),
-        ("max-steps = 4", "max-steps = true", "has max_steps = True in settings; expected a whole number."),
+        ("max-steps = 4", 'max-steps = "4"', "has max-steps = '4' in settings; expected a whole number."),
+        ("max-steps = 4", "max-steps = true", "has max-steps = True in settings; expected a whole number."),
         ("max-steps = 4", "max-steps = 9223372036854775808", "; expected a whole number."),
         (
             "max-steps = 4",

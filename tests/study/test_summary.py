@@ -21,9 +21,9 @@ def test_groups_gather_the_seeds_of_one_way_task_and_length():
         ("clipped", "temporal-order", 20, 1),
     ]
     first, second, *_ = groups
-    assert (first.successes, first.capped, first.ended("diverged")) == (2, 1, 0)
+    assert (first.successes, first.capped, first.diverged) == (2, 1, 0)
     assert first.steps_to_success == 1500  # a cap is no success, late or not
-    assert (second.successes, second.capped, second.ended("diverged")) == (0, 1, 1)
+    assert (second.successes, second.capped, second.diverged) == (0, 1, 1)
     assert second.steps_to_success is None
     assert first.seconds == 2.0
 

@@ -24,6 +24,7 @@ def test_rows_have_every_setting_and_number():
     ]
     assert [row["test_length"] for row in rows] == [None, None, 50]
     assert [row["success"] for row in rows] == [True, False, False]
+    assert [row["capped"] for row in rows] == [False, False, True]
     assert [row["ended"] for row in rows] == ["success", "diverged", "steps"]
     assert rows[2]["clip_norm"] == "1"
     assert rows[0]["corpus"] is None

@@ -41,7 +41,8 @@ class TaskOptions:
         str,
         _option(
             "Task",
-            "Steps of a sequence; of a range each batch has a length of its own.",
+            "Steps of a sequence, for adding, multiplication and delayed-xor up to a tenth more; for memorisation and copy-memory "
+            "those between telling and asking. Of a range each batch has a length of its own.",
             metavar="N|N-N",
             callback=lengths,
         ),

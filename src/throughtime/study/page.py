@@ -3,22 +3,23 @@
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from throughtime.flow.drawing import Axis, Bar, Series, bars, lines
 from throughtime.flow.drawing import Group as Bars
 from throughtime.flow.report.page import chart, facts, glossary, grid, page, section, table
 from throughtime.flow.report.render import GLOSSARY
+from throughtime.flow.words import counted
 from throughtime.storage import write_whole
 from throughtime.study.plan import Study
 from throughtime.study.readings import CAPS, by_length, headings, length, longest, readings, row, success
 from throughtime.study.run import Found
+from throughtime.study.settings import apart, common
 from throughtime.study.summary import Group, Horizons, groups_of
 
 PAGE = "study.html"
 
 _LENGTH = Axis("length of the sequences (steps)", whole=True)
-_SHARE = Axis("share of the trials that succeeded", lowest=0.0, highest=1.0, from_zero=True)
+_SHARE = Axis("share that succeeded", lowest=0.0, highest=1.0, from_zero=True, reaching=1.0)
 _LAGS = Axis("lags (steps)", from_zero=True)
 _SUCCESS = (
     "How many of the trials, which differ in their seeds alone, learned the task: fewer than 1% of fresh sequences answered "
@@ -29,7 +30,8 @@ _HORIZON = (
     "further back hardly counts in training."
 )
 _WHOLE = "All there are: so many lags the sequences have."
-_SETTINGS = ("hidden_size", "optimizer", "lr", "batch_size", "max_steps")
+# Told by the charts and tables, or of no interest to a reader.
+_SAID_ELSEWHERE = ("task", "corpus", "length", "seed")
 
 
 def write_page(path: Path, study: Study, found: Sequence[Found]) -> None:
@@ -44,6 +46,7 @@ def study_page(study: Study, found: Sequence[Found]) -> str:
         f"Study: {study.name}",
         facts(_facts(study, len({each.planned.trial for each in found}))),
         section("What came of it", _listed(readings(groups))),
+        section("What sets the ways of training apart", _ways(study)),
         *(_task(subject, groups) for subject in dict.fromkeys(each.subject for each in groups)),
         section("All numbers", table(headings(groups), [row(each, groups) for each in groups])),
         section("The words", glossary({word: GLOSSARY[word] for word in ("Gradient", "Lag", "Horizon")})),
@@ -53,19 +56,25 @@ def study_page(study: Study, found: Sequence[Found]) -> str:
 
 def _facts(study: Study, done: int) -> dict[str, str]:
     """How much there is, and what all trials have in common."""
-    records = [each.trial.record() for each in study.trials]
     total = len({each.trial for each in study.trials})
-    told: dict[str, Any] = {
-        "trials": total if done == total else f"{done} of {total}",
-        "seeds": len({record["seed"] for record in records}),
+    told = {
+        "trials": str(total) if done == total else f"{done} of {total}",
+        "seeds": str(len({each.trial.seed for each in study.trials})),
+        **{name: value for name, value in common(study).items() if name not in _SAID_ELSEWHERE},
     }
-    for name in _SETTINGS:
-        values = {record[name] for record in records}
-        if len(values) == 1:
-            value = values.pop()
-            words = {"lr": "learning rate", "max_steps": "updates at most"}.get(name, name.replace("_", " "))
-            told[words] = f"{value:,}" if isinstance(value, int) else str(value)
-    return {name[0].upper() + name[1:]: str(value) for name, value in told.items()}
+    return {name[0].upper() + name[1:]: value for name, value in told.items()}
+
+
+def _ways(study: Study) -> str:
+    """The settings of each way that are not those of all."""
+    own = apart(study)
+    names = list(dict.fromkeys(name for settings in own.values() for name in settings))
+    if not names:
+        return ""
+    return table(
+        ["way", *names],
+        [[way, *(settings.get(name, "-") for name in names)] for way, settings in own.items()],
+    )
 
 
 def _task(subject: str, groups: Sequence[Group]) -> str:
@@ -143,7 +152,7 @@ def _by_way(mine: Sequence[Group], value: Callable[[Group], float | None]) -> li
 
 def _caps(mine: Sequence[Group]) -> list[str]:
     capped = sum(each.capped for each in mine)
-    return [f"{capped} trials were capped. {CAPS}"] if capped else []
+    return [f"{counted(capped, 'trial')} {'was' if capped == 1 else 'were'} capped. {CAPS}"] if capped else []
 
 
 def _listed(said: Sequence[str]) -> str:

@@ -4,8 +4,9 @@ import hashlib
 import itertools
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,12 @@ _OF_TASKS = kinds_of(TaskTrial)
 _OF_TEXTS = {name: kind for name, kind in kinds_of(CorpusTrial).items() if name != "sha256"}
 _KINDS = {**_OF_TEXTS, **_OF_TASKS}
 _LENGTHS = "length", "test_length"
-# What sets trials apart without being a way of training.
-_NO_WAY = {"length", "task", "corpus", "seed"}
+
+NO_WAY = frozenset({"length", "task", "corpus", "seed"})
+"""What sets trials apart without being a way of training."""
+
+# What "off" stands for.
+_OFF = {"clip_norm": None, "clip_value": None, "max_seconds": None, "omega": 0.0}
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ class _Reader:
         methods: Mapping[str, Mapping[str, Any]],
     ) -> Iterator[Planned]:
         """The trials of each method over the whole grid."""
-        apart = [name for name, values in grid.items() if len(values) > 1 and name not in _NO_WAY]
+        apart = [name for name, values in grid.items() if len(values) > 1 and name not in NO_WAY]
         for method, own in methods.items():
             for values in itertools.product(*grid.values()):
                 varied = dict(zip(grid, values, strict=True))
@@ -159,7 +164,7 @@ class _Reader:
         unknown = sorted(settings.keys() - known.keys())
         if unknown:
             raise ArgumentError(
-                f"{', '.join(unknown)} found in a trial on a {what}; expected of {', '.join(sorted(known))}. Leave it out."
+                f"{_keys(unknown)} found in a trial on a {what}; expected settings of such: {_keys(known)}. Leave it out."
             )
         if what == "task":
             return TaskTrial(**settings)
@@ -203,7 +208,7 @@ class _Reader:
             if not values or len({*values}) < len(values):
                 what = "a value twice" if values else "no value"
                 raise ArgumentError(
-                    f"{self._path} has {what} of {name} in grid; expected at least one, each once. Correct the list."
+                    f"{self._path} has {what} of {_key(name)} in grid; expected at least one, each once. Correct the list."
                 )
             found[name] = values
         return found
@@ -220,9 +225,10 @@ class _Reader:
         for key, value in table.items():
             name = key.replace("-", "_")
             if name not in _KINDS:
+                near = get_close_matches(name, _KINDS, n=1)
+                meant = f"Did you mean {_key(near[0])}?" if near else f"Settings are {_keys(_KINDS)}."
                 raise ArgumentError(
-                    f"{self._path} has {key!r} in {where}; expected settings of a trial: {', '.join(sorted(_KINDS))}. See "
-                    "throughtime task --help."
+                    f"{self._path} has {key!r} in {where}; expected settings of a trial. {meant}"
                 )
             if name in found:
                 raise ArgumentError(
@@ -234,6 +240,8 @@ class _Reader:
     def _taken(self, where: str, name: str, value: Any) -> Any:
         """A value as a trial takes it: lengths may be ranges, a norm may be a number, and a whole number is a number."""
         kind = _KINDS[name]
+        if value == "off" and name in _OFF:
+            return _OFF[name]
         if name in _LENGTHS:
             if fits(value, int | str):
                 try:
@@ -246,10 +254,21 @@ class _Reader:
         elif fits(value, kind):
             return float(value) if plain_kind(kind) is float else value
         raise ArgumentError(
-            f"{self._path} has {name} = {value!r} in {where}; expected {kind_in_words(kind)}. Correct it."
+            f"{self._path} has {_key(name)} = {value!r} in {where}; expected {kind_in_words(kind)}. Correct it."
         )
 
 
 def _shown(value: Any) -> str:
     """A value as one types it."""
+    if value is None:
+        return "off"
     return show_lengths(value) if isinstance(value, tuple) else str(value)
+
+
+def _key(name: str) -> str:
+    """A setting as the file spells it."""
+    return name.replace("_", "-")
+
+
+def _keys(names: Iterable[str]) -> str:
+    return ", ".join(_key(name) for name in sorted(names))

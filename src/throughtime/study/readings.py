@@ -30,7 +30,7 @@ def row(group: Group, groups: Sequence[Group]) -> tuple[str, ...]:
         loss = group.val_bits_per_char if _in_bits(groups) else group.val_loss
         cells.append("-" if loss is None else f"{loss:.4f}")
     before, after = horizons_in_words(group.horizon_before), horizons_in_words(group.horizon_after)
-    return (*cells, str(group.ended("diverged")), before, after, clock(group.seconds))
+    return (*cells, str(group.diverged), before, after, clock(group.seconds))
 
 
 def readings(groups: Sequence[Group]) -> list[str]:
@@ -40,8 +40,8 @@ def readings(groups: Sequence[Group]) -> list[str]:
     ]
     capped = sum(each.capped for each in groups)
     if capped:
-        said.append(f"{capped} of {_trials(groups)} trials were capped. {CAPS}")
-    diverged = sum(each.ended("diverged") for each in groups)
+        said.append(f"{capped} of {_trials(groups)} trials {'was' if capped == 1 else 'were'} capped. {CAPS}")
+    diverged = sum(each.diverged for each in groups)
     if diverged:
         said.append(f"{diverged} of {_trials(groups)} trials diverged.")
     places = sorted({f"version {one.version} on {one.processor}" for each in groups for one in each.results})
@@ -68,7 +68,7 @@ def _ranked(subject: str, mine: Sequence[Group]) -> list[str]:
     """The ways of training on a text from best to worst, where their losses can be compared."""
     in_bits = _in_bits(mine)
     scored = sorted(
-        (loss, each.way, each.ended("diverged"), len(each.results))
+        (loss, each.way, each.diverged, len(each.results))
         for each in mine
         if (loss := each.val_bits_per_char if in_bits else each.val_loss) is not None
     )
@@ -128,7 +128,7 @@ def success(group: Group) -> str:
 
     A cap is called a cap.
     """
-    others = {"capped": group.capped, "diverged": group.ended("diverged")}
+    others = {"capped": group.capped, "diverged": group.diverged}
     told = ", ".join(f"{count} {how}" for how, count in others.items() if count)
     return f"{group.successes} of {len(group.results)}" + (f" ({told})" if told else "")
 

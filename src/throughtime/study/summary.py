@@ -38,14 +38,15 @@ class Group:
         """Trials in which the task was learned."""
         return sum(each.success for each in self.results)
 
-    def ended(self, *how: str) -> int:
-        """Trials that ended in one of these ways."""
-        return sum(each.ended in how for each in self.results)
-
     @property
     def capped(self) -> int:
         """Trials that met a cap on updates or time before they could succeed: they have not failed."""
-        return self.ended("steps", "time")
+        return sum(each.capped for each in self.results)
+
+    @property
+    def diverged(self) -> int:
+        """Trials in which something was not finite."""
+        return sum(each.ended == "diverged" for each in self.results)
 
     @property
     def steps_to_success(self) -> float | None:

@@ -21,7 +21,7 @@ _SPANS = "length", "test_length"
 def rows_of(found: Sequence[Found]) -> list[dict[str, Any]]:
     """The table row by row, fit for JSON.
 
-    A length is in two columns, `length` and `length_to`, which differ where it is a range. What a trial does not have, as
+    A trial that was `capped` has neither succeeded nor failed. A length is in two columns, `length` and `length_to`, which differ where it is a range. What a trial does not have, as
     the `task` of one on a text, is null.
     """
     names = [*_kinds()]
@@ -31,7 +31,7 @@ def rows_of(found: Sequence[Found]) -> list[dict[str, Any]]:
         settings = trial.record()
         row = {"way": planned.way, **settings, **_spans(settings), **asdict(result)}
         if isinstance(trial, TaskTrial):
-            row["success"] = result.success
+            row |= {"success": result.success, "capped": result.capped}
         rows.append({name: row.get(name) for name in names})
     return rows
 
@@ -66,7 +66,11 @@ def _kinds() -> dict[str, type]:
     for table in (TaskTrial, CorpusTrial):
         for name, kind in kinds_of(table).items():
             kinds |= {name: int, f"{name}_to": int} if name in _SPANS else {name: plain_kind(kind)}
-    return kinds | {"success": bool} | {name: plain_kind(kind) for name, kind in kinds_of(Result).items()}
+    return (
+        kinds
+        | {"success": bool, "capped": bool}
+        | {name: plain_kind(kind) for name, kind in kinds_of(Result).items()}
+    )
 
 
 def _spans(settings: Mapping[str, Any]) -> dict[str, int | None]:

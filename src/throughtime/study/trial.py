@@ -175,6 +175,11 @@ class Result:
         """Whether a task was learned."""
         return self.ended == "success"
 
+    @property
+    def capped(self) -> bool:
+        """Whether a cap on updates or time was met before a task was learned: it may be that it would have been."""
+        return self.ended in ("steps", "time")
+
 
 def run_trial(trial: Trial, corpora: Corpora) -> Result:
     """`Trial.run` as a function, with where it ran: what another process, or another machine, has to call."""

@@ -25,6 +25,8 @@ class Axis:
         The axis goes no further, whatever the values; what lies beyond leaves the chart.
     from_zero : bool
         Whether a linear axis begins at 0 though the values do not.
+    reaching : float or None
+        It goes at least so far, though the values do not.
     tight : bool
         Whether it ends with the values, or goes on to a round number.
     whole : bool
@@ -36,6 +38,7 @@ class Axis:
     lowest: float | None = None
     highest: float | None = None
     from_zero: bool = False
+    reaching: float | None = None
     tight: bool = False
     whole: bool = False
 
@@ -52,6 +55,8 @@ class Scale:
     --------
     >>> Scale(Axis("loss"), [1.2, 4.9], ticks=4).ticks
     [(0.0, '1'), (0.25, '2'), (0.5, '3'), (0.75, '4'), (1.0, '5')]
+    >>> Scale(Axis("share", from_zero=True, reaching=1.0), [0.0], ticks=2).ticks[-1]
+    (1.0, '1.0')
     >>> Scale(Axis("strength", log=True), [1e-8, 1.0]).ticks[0]
     (0.0, '10⁻⁸')
     """
@@ -63,6 +68,8 @@ class Scale:
             found = [max(value, _SMALLEST) for value in found if value > 0]
         elif axis.from_zero:
             found.append(0.0)
+        if axis.reaching is not None:
+            found.append(axis.reaching)
         low, high = (min(found), max(found)) if found else (0.1, 1.0)
         if axis.lowest is not None:
             low, high = max(low, axis.lowest), max(high, axis.lowest)
