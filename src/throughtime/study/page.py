@@ -135,7 +135,7 @@ def _horizon_chart(title: str, mine: Sequence[Group], of: Callable[[Group], Hori
     series = _by_way(mine, lambda each: of(each).median)
     there_is = sorted({(longest(each.span), each.lags) for each in mine})
     whole = Series("all there are", [x for x, _ in there_is], [y for _, y in there_is], colour=7)
-    svg = lines([*series, whole], _LENGTH, _LAGS, title=title, description=_HORIZON)
+    svg = lines([whole, *series], _LENGTH, _LAGS, title=title, description=_HORIZON)
     return chart(title, svg, _HORIZON, _WHOLE)
 
 
