@@ -94,6 +94,11 @@ class RayCluster(AbstractContextManager["RayCluster"]):
         found = int(ray.cluster_resources().get("CPU", 0))
         return found if self._limit is None else min(self._limit, found)
 
+    @property
+    def sees_files(self) -> bool:
+        """Whether its machines are this one alone."""
+        return self._address == LOCAL
+
     def run(
         self, work: Callable[[Job, Shared], Result], jobs: Sequence[Job], shared: Shared
     ) -> Iterator[tuple[int, Result]]:

@@ -1,0 +1,19 @@
+"""Waiting for other processes, with an end."""
+
+import subprocess
+import time
+
+
+def until(condition, seconds=60):
+    """Wait for a condition, and fail if it does not come true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+def alive(pid):
+    """Whether a process has not ended; one that nobody has asked for its exit code yet has."""
+    found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], check=False, capture_output=True, text=True)
+    return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
