@@ -107,3 +107,6 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, line: str, signal: int) -> None:
         super().__init__(line)
         self.signal = signal
+
+    def __reduce__(self) -> tuple[type["Interrupted"], tuple[str, int]]:
+        return type(self), (self.args[0], self.signal)  # pickle would call it with the line alone

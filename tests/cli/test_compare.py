@@ -1,8 +1,5 @@
-import contextlib
-import importlib.util
 import io
 import json
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -14,7 +11,6 @@ import throughtime as tt
 from throughtime.cli.compare_options import CompareOptions
 from throughtime.cli.compare_variants import forks
 from throughtime.cli.main import main
-from throughtime.cluster.processes import Processes
 
 TINY = ["--hidden-size", "6", "--batch-size", "4", "--seq-len", "10", "--lr", "0.02", "--max-steps", "12"]
 
@@ -399,91 +395,3 @@ def test_compare_resumes_only_what_the_command_line_has_begun(cli, corpus, tmp_p
     result = cli("compare", corpus, "--resume", "--out", "c")
     assert result.code == 2
     assert "c has no options of throughtime compare" in result.err
-
-
-@pytest.mark.slow
-def test_compare_trains_variants_side_by_side_with_the_same_numbers(cli, corpus, tmp_path):
-    more = ("--json", "--tensorboard") if importlib.util.find_spec("tensorboardX") else ("--json",)
-    one = cli("compare", corpus, "--out", "one", *TWO, "--quiet", *TINY, *more)
-    # From here its files go by another name.
-    two = cli("compare", corpus.name, "--out", "two", *TWO, "--jobs", "2", *TINY, *more)
-    assert two.code == 0
-    assert sorted(line.split(" after ")[0] for line in two.err.splitlines()) == [
-        "a, 1 of 2: finished",
-        "b, 2 of 2: finished",
-    ]
-    found = [
-        {name: each | {"seconds": 0} for name, each in variants_of(result).items()} for result in (one, two)
-    ]
-    assert found[0] == found[1]
-    for name in ("a", "b"):
-        runs = [tmp_path / place / name for place in ("one", "two")]
-        assert {each.name for each in runs[0].iterdir()} - {".lock"} == {
-            each.name for each in runs[1].iterdir()
-        }
-        assert (runs[0] / "options.toml").read_bytes() == (runs[1] / "options.toml").read_bytes()
-
-
-@pytest.fixture
-def broken_engine(monkeypatch):
-    """Processes that run one variant, and are then interrupted or lost."""
-
-    def breaks(error):
-        class Broken(Processes):
-            def run(self, work, jobs, shared):
-                yield 0, work(jobs[0], shared)
-                raise error
-
-        monkeypatch.setattr("throughtime.cluster.processes.Processes", Broken)
-
-    return breaks
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "said"),
-    [
-        (
-            KeyboardInterrupt(),
-            130,
-            "interrupted with 1 of the variants to come; the comparison so far lies in c",
-        ),
-        (tt.LostError("it died."), 1, "it died. The comparison so far lies in c"),
-    ],
-)
-def test_compare_that_breaks_off_elsewhere_says_how_to_go_on(cli, corpus, broken_engine, error, code, said):
-    broken_engine(error)
-    stopped = cli("compare", corpus, "--out", "c", *TWO, "--jobs", "2", "--quiet", *TINY)
-    assert (stopped.code, stopped.err) == (
-        code,
-        f"throughtime: {said}. Go on with: throughtime compare --resume --out c --jobs 2\n",
-    )
-    again = cli("compare", "--resume", "--out", "c", "--jobs", "1", "--json", "--quiet")
-    assert {each["state"] for each in variants_of(again).values()} == {"finished"}
-
-
-@pytest.mark.parametrize("more", [("--jobs", "2"), ("--ray", "local")])
-def test_compare_refuses_threads_where_each_variant_has_one_processor(cli, corpus, more):
-    result = cli("compare", corpus, "--out", "c", *TWO, *more, "--threads", "2", *TINY)
-    assert result.code == 2
-    assert result.err.startswith(
-        f"throughtime: --threads 2 found with {more[0]}; expected 1, as each variant"
-    )
-    assert not Path("c").exists()
-
-
-class Away(Processes):
-    """Works in another directory."""
-
-    def run(self, work, jobs, shared):
-        for index, job in enumerate(jobs):
-            with contextlib.chdir(os.sep):
-                result = work(job, shared)
-            yield index, result
-
-
-def test_compare_keeps_the_names_of_files_for_wherever_a_variant_is_trained(cli, corpus, monkeypatch):
-    monkeypatch.setattr("throughtime.cluster.processes.Processes", Away)
-    assert cli("compare", corpus.name, "--out", "c", *TWO, "--jobs", "2", "--quiet", *TINY).code == 0
-    kept = tomllib.loads(Path("c/a/options.toml").read_text(encoding="utf-8"))
-    assert kept["files"] == [str(corpus)]
-    assert tt.load(Path("c/a")).config["corpus"]["files"] == [str(corpus)]

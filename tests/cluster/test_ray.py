@@ -5,11 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from tests.cluster.until import alive, until, working
 from tests.compare.conftest import TEXT, bursting, variant
 from tests.study.test_study import SMALL
 
@@ -24,6 +27,7 @@ pytest.importorskip("ray", reason="needs Ray: pip install 'throughtime[ray]'")
 import ray
 
 from throughtime.cluster import ray as module
+from throughtime.cluster import ray_connection as connection
 from throughtime.cluster.processes import Processes
 from throughtime.cluster.ray import RayCluster
 
@@ -35,11 +39,17 @@ def cluster():
     """A cluster of two workers for all tests here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")  # or Ray writes a token into the home directory
-        before = dict(os.environ)
+        before = environment()
         with RayCluster("local", 2) as engine:
+            patch.setenv("SET_BY_THE_CALLER", "1")
             yield engine
-        assert dict(os.environ) == before
+        assert environment() == before | {"SET_BY_THE_CALLER": "1"}
     assert not ray.is_initialized()
+
+
+def environment():
+    """But for what pytest changes from test to test."""
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
 
 
 def add(job, shared):
@@ -55,25 +65,20 @@ def fail(job, shared):
 
 
 def interruptible(job, shared):
-    """Say who it is; one of the jobs then waits to be killed, if it is begun for the first time."""
-    number, waits = job
+    """Say who it is; one of the jobs then waits to be killed, if it is begun for the first time, others for that job."""
+    number, what = job
     first = not list(Path(shared).glob(f"{number}-*"))
     (Path(shared) / f"{number}-{os.getpid()}").touch()
-    if waits and first:
+    if what == "waits" and first:
         time.sleep(600)
+    if what == "waits for 12":
+        until(lambda: list(Path(shared).glob("12-*")))
     return number
 
 
 def die(job, shared):
     (Path(shared) / f"{job}-{os.getpid()}").touch()
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def alive(pid):
-    state = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], check=False, capture_output=True, text=True
-    ).stdout
-    return bool(state.strip()) and not state.startswith("Z")
 
 
 def pid_of(marker):
@@ -105,7 +110,9 @@ def test_error_of_a_job_is_its_own(cluster):
 
 
 def test_job_of_a_worker_that_is_killed_is_run_again(cluster, tmp_path):
-    jobs, killed, found = [(n, n == 12) for n in range(24)], [], []
+    # One that follows ends when job 12 has begun: a result then comes, after which it is there to be killed.
+    jobs = [(n, {12: "waits", 13: "waits for 12"}.get(n)) for n in range(24)]
+    killed, found = [], []
     for index, result in cluster.run(interruptible, jobs, str(tmp_path)):
         found.append((index, result))
         waiting = list(tmp_path.glob("12-*"))
@@ -119,7 +126,7 @@ def test_job_of_a_worker_that_is_killed_is_run_again(cluster, tmp_path):
 
 
 def test_job_that_kills_each_worker_is_told_in_one_line(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_RETRIES", 1)
+    monkeypatch.setattr(module, "RETRIES", 1)
     with pytest.raises(tt.LostError, match="a job was lost 2 times") as caught:
         list(cluster.run(die, [0], str(tmp_path)))
     assert "\n" not in str(caught.value)
@@ -127,14 +134,38 @@ def test_job_that_kills_each_worker_is_told_in_one_line(cluster, tmp_path, monke
 
 
 def test_what_is_given_up_is_ended(cluster, tmp_path):
-    running = cluster.run(interruptible, [(0, True), (1, False)], str(tmp_path))
+    running = cluster.run(interruptible, [(0, "waits"), (1, None)], str(tmp_path))
     assert next(running) == (1, 1)
-    while not (markers := list(tmp_path.glob("0-*"))):
-        pass
+    markers = until(lambda: list(tmp_path.glob("0-*")))
     running.close()
-    while alive(pid_of(markers[0])):
-        pass
+    until(lambda: not alive(pid_of(markers[0])))
     assert dict(cluster.run(add, range(2), 0)) == {0: 0, 1: 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ray.exceptions.OutOfMemoryError("x"), "a job was lost 4 times, as its process or its machine died (OutOf"),
+        (ray.exceptions.RayError("one\ntwo."), "the Ray cluster has lost a job (RayError: one two); expected it to"),
+    ],
+)  # fmt: skip
+def test_what_has_become_of_a_job_is_told_in_one_line(error, said):
+    ended = Future()
+    ended.set_exception(error)
+    with pytest.raises(tt.LostError) as caught:
+        module._result(ended, module._versions())
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+def test_environment_is_the_caller_s_while_connected(cluster):
+    assert "RAY_USAGE_STATS_ENABLED" not in os.environ
+    assert "RAY_task_oom_retries" not in os.environ
+
+
+def test_ray_without_a_private_name_is_left_as_it_is():
+    with connection._instead(connection, "_not_there", 1):
+        assert not hasattr(connection, "_not_there")
 
 
 def test_worker_with_another_version_is_told_in_one_line(cluster, monkeypatch):
@@ -159,19 +190,21 @@ def test_cluster_that_is_connected_is_used_and_stays(cluster):
 
 
 def test_cluster_that_does_not_answer_is_told_in_one_line(monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE", 1)
+    monkeypatch.setattr(connection, "_PATIENCE", 1)
     with pytest.raises(
         tt.LostError, match=r"the Ray cluster 127.0.0.1:1 cannot be used \(no answer within 1 sec"
     ):
-        module._require_reachable("127.0.0.1:1")
+        connection._require_reachable("127.0.0.1:1")
 
 
 def test_cluster_that_refuses_is_told_in_one_line(monkeypatch):
-    monkeypatch.setattr(module, "_PROBE", "print('Version mismatch:\\n    Python: 3.9'); raise SystemExit(1)")
+    monkeypatch.setattr(
+        connection, "_PROBE", "print('Version mismatch:\\n    Python: 3.9'); raise SystemExit(1)"
+    )
     with pytest.raises(
         tt.LostError, match=r"cannot be used \(Version mismatch: Python: 3.9\); expected one that"
     ):
-        module._require_reachable("auto")
+        connection._require_reachable("auto")
 
 
 def test_address_that_is_none_is_refused():
@@ -189,9 +222,12 @@ def test_study_gives_the_same_numbers_as_in_processes(cluster, tmp_path):
     ]
 
 
-def test_comparison_gives_the_same_numbers_as_here(cluster, tmp_path):
+@pytest.mark.parametrize("sees_files", [True, False])
+def test_comparison_gives_the_same_numbers_as_here(cluster, tmp_path, sees_files):
     variants = [variant("tanh"), bursting(), variant("gru", "gru")]
-    there = compare(variants, TEXT, out=tmp_path / "there", engine=cluster)
+    with nullcontext(cluster) if sees_files else RayCluster("auto") as engine:
+        assert engine.sees_files == sees_files
+        there = compare(variants, TEXT, out=tmp_path / "there", engine=engine)
     here = compare(variants, TEXT, out=tmp_path / "here")
     assert [replace(each, seconds=0.0, stopped=None) for each in there.outcomes] == [
         replace(each, seconds=0.0, stopped=None) for each in here.outcomes
@@ -251,8 +287,7 @@ def test_interrupted_study_leaves_no_process(tmp_path, place, number, said):
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, start_new_session=True, text=True, **pipes
     ) as program:
-        while program.poll() is None and "ray::call" not in working(program.pid):
-            time.sleep(0.1)
+        until(lambda: program.poll() is not None or any("ray::call" in each for each in working(program.pid)))
         if number == signal.SIGINT:
             os.killpg(program.pid, number)  # as a terminal does
         else:
@@ -264,12 +299,3 @@ def test_interrupted_study_leaves_no_process(tmp_path, place, number, said):
     assert err.count("\n") == 1
     assert working(program.pid) == []
     assert os.listdir(place) == []
-
-
-def working(session):
-    """The processes of a session that have not ended."""
-    found = subprocess.run(
-        ["ps", "-eo", "sid=,stat=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    lines = [line.split(None, 2) for line in found.splitlines()]
-    return [args for sid, state, args in lines if sid == str(session) and not state.startswith("Z")]

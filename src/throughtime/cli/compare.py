@@ -67,7 +67,7 @@ def _begin(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
     from throughtime.data.tokenizer import Tokenizer
     from throughtime.training.directory import free_name, require_free
 
-    _refuse_threads(options, options.threads)
+    _refuse_threads(options)
     found = forks(options, typed)
     variants = [make_variant(fork) for fork in found]
     require_comparable(variants)
@@ -75,7 +75,7 @@ def _begin(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
     require_free(path)
     corpus = read_text(options.files, show)
     tokenizer = Tokenizer.train(corpus, options.unit, vocabulary(options), show)
-    with _elsewhere(options) as engine:
+    with _elsewhere(options) as (engine, more_words):
         return compare(
             variants,
             corpus,
@@ -85,6 +85,7 @@ def _begin(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
             listeners=show,
             callbacks=_callbacks(found),
             engine=engine,
+            more_words=more_words,
         )
 
 
@@ -118,7 +119,7 @@ def _go_on(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
             f"compare - --resume --out {shlex.quote(str(path))}"
         )
     corpus = read_text(files, show)
-    with _elsewhere(options) as engine:
+    with _elsewhere(options) as (engine, more_words):
         return compare(
             variants,
             corpus,
@@ -127,14 +128,28 @@ def _go_on(options: CompareOptions, typed: list[str], show: "Listener") -> "Comp
             listeners=show,
             callbacks=_callbacks(found),
             engine=engine,
+            more_words=more_words,
         )
 
 
-def _refuse_threads(options: CompareOptions, threads: int) -> None:
-    """Raise ArgumentError if a variant that is trained elsewhere is to have several threads."""
+def _refuse_threads(options: CompareOptions, begun_with: int | None = None) -> None:
+    """Raise ArgumentError if a variant that is trained elsewhere is to have several threads.
+
+    Parameters
+    ----------
+    options : CompareOptions
+    begun_with : int, optional
+        The threads of a comparison that goes on: they are settled.
+    """
     from throughtime.errors import ArgumentError
 
+    threads = options.threads if begun_with is None else begun_with
     for name, found in (("--ray", options.ray is not None), ("--jobs", (options.jobs or 1) > 1)):
+        if found and threads > 1 and begun_with is not None:
+            raise ArgumentError(
+                f"{options.out} was begun with --threads {threads}, and {name} is found; expected one variant after another, "
+                f"as each would have one processor. Leave {name} out."
+            )
         if found and threads > 1:
             raise ArgumentError(
                 f"--threads {threads} found with {name}; expected 1, as each variant then has one processor. Leave one of the "
@@ -143,29 +158,22 @@ def _refuse_threads(options: CompareOptions, threads: int) -> None:
 
 
 @contextmanager
-def _elsewhere(options: CompareOptions) -> "Iterator[Engine | None]":
-    """What trains several variants at a time; None where they are trained here, one after another.
+def _elsewhere(options: CompareOptions) -> "Iterator[tuple[Engine | None, list[str]]]":
+    """What trains several variants at a time, and what to type more to go on so.
 
-    Raises
-    ------
-    Interrupted, LostError
-        What to type is then more than to go on here.
+    Without an engine they are trained here, one after another.
     """
     from throughtime.cli.engine import engine
-    from throughtime.errors import Interrupted, LostError
 
-    more = {"jobs": options.jobs, "ray": options.ray}
     if options.ray is None and options.jobs in (None, 1):
-        yield None
+        yield None, []
         return
-    typed = "".join(f" {spelled(name)} {value}" for name, value in more.items() if value is not None)
+    more = {"jobs": options.jobs, "ray": options.ray}
+    words = [
+        word for name, value in more.items() if value is not None for word in (spelled(name), str(value))
+    ]
     with engine(options.jobs, options.ray) as found:
-        try:
-            yield found
-        except Interrupted as stop:
-            raise Interrupted(f"{stop}{typed}", stop.signal) from None
-        except LostError as lost:
-            raise LostError(f"{lost}{typed}") from lost
+        yield found, words
 
 
 def _callbacks(forks: "list[Fork]") -> "Callable[[Variant, Path], list[OfTraining]]":

@@ -15,11 +15,17 @@ class Engine(Protocol):
     ----------
     width : int
         How many run at a time, as far as is known.
+    sees_files : bool
+        Whether jobs see the files of this machine, by the same absolute names.
     """
 
     @property
     def width(self) -> int:
         """How many run at a time, as far as is known."""
+
+    @property
+    def sees_files(self) -> bool:
+        """Whether jobs see the files of this machine, by the same absolute names."""
 
     def run(
         self, work: Callable[[Job, Shared], Result], jobs: Sequence[Job], shared: Shared
@@ -42,7 +48,8 @@ class Engine(Protocol):
         Raises
         ------
         LostError
-            A job cannot be run to its end, as what runs it dies.
+            A job cannot be run to its end, as what runs it dies. Like any error of a job, it comes after the results that
+            there are by then.
 
         Notes
         -----

@@ -1,35 +1,31 @@
 """Jobs on a Ray cluster: each a task on one processor, begun again where a process or a machine dies."""
 
-import logging
-import os
-import signal
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager, ExitStack
 from itertools import islice
-from tempfile import TemporaryDirectory, gettempdir
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import throughtime
 from throughtime.cluster.engine import Job, Result, Shared
-from throughtime.cluster.processes import THREADS, cores
+from throughtime.cluster.processes import THREADS
+from throughtime.cluster.ray_connection import LOCAL, RETRIES, connected
+from throughtime.cluster.waiting import next_ended
 from throughtime.errors import ArgumentError, LostError
 from throughtime.extras import require
 
 require("ray", "ray")
 import ray  # noqa: E402
-from ray._private import ray_constants, worker  # noqa: E402
-from ray.exceptions import RayError, RayTaskError  # noqa: E402
+from ray.exceptions import (  # noqa: E402
+    NodeDiedError,
+    OutOfMemoryError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
-LOCAL = "local"
-"""What stands for a cluster of this machine alone, that lives as long as it is used."""
-
-_RETRIES = 3
-_PATIENCE = 30  # seconds in which a cluster is to answer
 _GRACE = 5  # seconds in which a job that is given up is to end by itself
 
 
@@ -68,13 +64,15 @@ class RayCluster(AbstractContextManager["RayCluster"]):
             )
         self._address, self._limit = address, width
         self._undo = ExitStack()
+        self._is_here = False
 
     def __enter__(self) -> "RayCluster":
         with ExitStack() as undo:
             if ray.is_initialized():
                 self._require_connected()
             else:
-                self._connect(undo)
+                undo.enter_context(connected(self._address, self._limit))
+                self._is_here = self._address == LOCAL
             if self.width < 1:
                 raise LostError(
                     f"the Ray cluster {self._address} has no processor; expected at least one. Start a node: ray start "
@@ -94,11 +92,16 @@ class RayCluster(AbstractContextManager["RayCluster"]):
         found = int(ray.cluster_resources().get("CPU", 0))
         return found if self._limit is None else min(self._limit, found)
 
+    @property
+    def sees_files(self) -> bool:
+        """Whether its machines are this one alone; of a cluster that was there before, nobody knows."""
+        return self._is_here
+
     def run(
         self, work: Callable[[Job, Shared], Result], jobs: Sequence[Job], shared: Shared
     ) -> Iterator[tuple[int, Result]]:
         """As `Engine` has it."""
-        call = ray.remote(_portable()).options(num_cpus=1, max_retries=_RETRIES)
+        call = ray.remote(_portable()).options(num_cpus=1, max_retries=RETRIES)
         ours = _versions()
         paths = sys.path if self._address == LOCAL else []
         # In a list a reference stays one: a worker is asked who it is before it looks at what it stands for.
@@ -116,11 +119,10 @@ class RayCluster(AbstractContextManager["RayCluster"]):
         try:
             begin(self._limit or len(jobs))
             while pending:
-                ended, _ = wait(pending, return_when=FIRST_COMPLETED)
-                for each in ended:
-                    index, _ = pending.pop(each)
-                    begin(1)
-                    yield index, _result(each, ours)
+                each = next_ended(pending)
+                index, _ = pending.pop(each)
+                begin(1)
+                yield index, _result(each, ours)
         finally:
             for force in (False, True):  # nobody waits for them any more; they may tidy up before they end
                 if pending and ray.is_initialized():
@@ -128,38 +130,6 @@ class RayCluster(AbstractContextManager["RayCluster"]):
                         ray.cancel(task, force=force)
                     _, rest = wait(pending, timeout=_GRACE)
                     pending = {each: pending[each] for each in rest}
-
-    def _connect(self, undo: ExitStack) -> None:
-        """Start a cluster, or reach one; `undo` is told how to leave it as it was."""
-        undo.enter_context(_environment())
-        # It prints what becomes of its processes, also where the logs of workers are not asked for.
-        undo.enter_context(_instead(worker, "print_worker_logs", lambda *data: None))
-        settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-        with ExitStack() as starting:
-            starting.enter_context(_own_signals())
-            if self._address == LOCAL:
-                # Of its own: in Ray's usual one, which it leaves behind, other programs look for clusters.
-                # The name of a socket in it may have some 100 characters, which macOS' usual place would exceed.
-                parent = "/tmp" if sys.platform == "darwin" else None
-                place = undo.enter_context(
-                    TemporaryDirectory(prefix="ray-", dir=parent, ignore_cleanup_errors=True)
-                )
-                settings |= {
-                    "num_cpus": self._limit or cores(),
-                    "include_dashboard": False,
-                    "_temp_dir": place,
-                }
-                # Listen to this machine alone, as Ray does by default on macOS and Windows: it takes 127.0.0.1 as an
-                # argument for the name of an address that others reach. From 2.59 on it also asks for a token, which it
-                # keeps in ~/.ray, unless RAY_AUTH_MODE says otherwise; that is left to it.
-                starting.enter_context(_instead(ray_constants, "ENABLE_RAY_CLUSTER", False))
-            else:
-                _require_reachable(self._address)
-            undo.callback(ray.shutdown)
-            try:
-                ray.init(self._address, **settings)
-            except Exception as error:  # Ray's own are of many kinds
-                raise _unreachable(self._address, str(error)) from error
 
     def _require_connected(self) -> None:
         """Raise ArgumentError if this process is connected to another cluster than is asked for."""
@@ -221,10 +191,16 @@ def _result(ended: Future[Any], ours: tuple[str, str]) -> Any:
         theirs, result = ended.result()
     except RayTaskError as error:
         raise error.cause from error
-    except RayError as error:
+    except (WorkerCrashedError, NodeDiedError, OutOfMemoryError) as error:
         raise LostError(
-            f"a job was lost {_RETRIES + 1} times, as its process or its machine died ({type(error).__name__}), perhaps for want "
+            f"a job was lost {RETRIES + 1} times, as its process or its machine died ({type(error).__name__}), perhaps for want "
             "of memory; expected it to come to its end. Free memory, or run fewer at a time."
+        ) from error
+    except RayError as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise LostError(
+            f"the Ray cluster has lost a job ({type(error).__name__}: {reason}); expected it to come to its end. See ray status, "
+            "and try again."
         ) from error
     if theirs != ours:
         version, python = theirs
@@ -234,80 +210,3 @@ def _result(ended: Future[Any], ours: tuple[str, str]) -> Any:
             f"here. Install that on every machine: pip install throughtime=={ours[0]}."
         )
     return result
-
-
-def _require_reachable(address: str) -> None:
-    """Raise LostError unless the cluster takes a program of our kind.
-
-    Asked in a process of its own: where no cluster answers, Ray waits for minutes and writes on stderr.
-    """
-    try:
-        found = subprocess.run(
-            [sys.executable, "-c", _PROBE, address],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise _unreachable(address, f"no answer within {_PATIENCE} seconds") from None
-    if found.returncode:
-        raise _unreachable(address, found.stdout or found.stderr)
-
-
-_PROBE = """
-import logging, sys
-import ray
-try:
-    ray.init(sys.argv[1], log_to_driver=False, logging_level=logging.CRITICAL)
-except Exception as error:
-    sys.exit(print(error) or 1)
-"""
-
-
-def _unreachable(address: str, reason: str) -> LostError:
-    reason = " ".join(reason.split()).rstrip(".")
-    if address == LOCAL:
-        return LostError(
-            f"a Ray cluster of this machine cannot be started ({reason}); expected room for it in memory and in {gettempdir()}. Set "
-            "TMPDIR to another directory, or do without Ray."
-        )
-    return LostError(
-        f"the Ray cluster {address} cannot be used ({reason}); expected one that answers, with the Python and the Ray of this "
-        "program. Check the address, or start one: ray start --head."
-    )
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Let Ray set environment variables within the block, and tell nobody that it is used."""
-    found = dict(os.environ)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        yield
-    finally:
-        for name in [name for name in os.environ if name not in found]:
-            del os.environ[name]
-        os.environ.update(found)
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Give the handling of SIGTERM, which Ray takes, back when the block ends; in other threads Ray leaves it alone."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
-
-
-@contextmanager
-def _instead(module: ModuleType, name: str, value: object) -> Iterator[None]:
-    """Put something else in the place of what Ray has no argument for."""
-    found = getattr(module, name)
-    setattr(module, name, value)
-    try:
-        yield
-    finally:
-        setattr(module, name, found)

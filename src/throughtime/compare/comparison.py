@@ -30,7 +30,7 @@ from throughtime.data.corpus import Corpus
 from throughtime.data.tokenizer import Tokenizer
 from throughtime.data.tokens import Tokens
 from throughtime.errors import Interrupted, LostError
-from throughtime.training.directory import TOKENIZER, require_free
+from throughtime.training.directory import TOKENIZER, locked, require_free
 from throughtime.training.evaluate import tokens_of
 from throughtime.training.events import Event
 from throughtime.training.events import Listener as OfTraining
@@ -75,6 +75,7 @@ def compare(
     listeners: Listener | Iterable[Listener] = (),
     callbacks: Callbacks = no_callbacks,
     engine: Engine | None = None,
+    more_words: Sequence[str] = (),
 ) -> Comparison:
     """Train variants on one text, in one order, for as long, and lay their curves over each other.
 
@@ -102,8 +103,10 @@ def compare(
         engine it is sent to wherever the variants are trained.
     engine : Engine, optional
         Trains the variants side by side, such as `throughtime.cluster.processes.Processes`; a variant is then told of
-        when it has ended, and one that is interrupted begins anew. By default they are trained in this process, one
-        after another.
+        when it has ended. One that is interrupted goes on from its newest checkpoint where the engine sees the files of
+        this machine, and begins anew elsewhere. By default they are trained in this process, one after another.
+    more_words : sequence of str
+        What `throughtime compare --resume` is to be called with, besides --out, to go on in the same way.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def compare(
     Raises
     ------
     ArgumentError, TextError, TokenError, RunError
-        A variant, the text or the directory is bad.
+        A variant, the text or the directory is bad, or another process compares there.
     LostError
         What trained a variant elsewhere has died; its text says how to go on.
     Interrupted
@@ -152,28 +155,31 @@ def compare(
     record = new_record(tokens, tokenizer, variants, dict(setting or {}))
     if before is not None:
         require_same(path, before, record)
-        record = before
-    else:
-        path.mkdir(parents=True, exist_ok=True)
-        tokenizer.save(path / TOKENIZER)
-        save(path, record)  # the last file: whatever has it can be gone on with
-    tell(Begun(corpus.name, tuple(outcomes_of(record)), engine is not None))
-    names = to_come(record)
-    rest = [each for each in variants if each.name in names]
-    shared = Shared(tokens, tokenizer, callbacks)
-    trained = (
-        _train_here(rest, path, shared, tell)
-        if engine is None
-        else train_elsewhere(engine, rest, path, shared, tell)
-    )
-    with _saying_how_to_go_on(path, record, engine is not None), closing(trained):
-        for outcome in trained:
-            put(record, outcome)
-            save(path, record)
+    with locked(path):
+        # What was found before, another process may have changed until now.
+        if before is not None:
+            record = load_record(path)
+        else:
+            require_free(path, mine=True)
+            tokenizer.save(path / TOKENIZER)
+            save(path, record)  # the last file: whatever has it can be gone on with
+        tell(Begun(corpus.name, tuple(outcomes_of(record)), engine is not None))
+        names = to_come(record)
+        rest = [each for each in variants if each.name in names]
+        shared = Shared(tokens, tokenizer, callbacks)
+        trained = (
+            _train_here(rest, path, shared, tell)
+            if engine is None
+            else train_elsewhere(engine, rest, path, shared, tell)
+        )
+        with _saying_how_to_go_on(path, record, engine is not None, more_words), closing(trained):
+            for outcome in trained:
+                put(record, outcome)
+                save(path, record)
+                write_page(path, record)
+                tell(Ended(outcome))
+        if not (path / PAGE).exists():
             write_page(path, record)
-            tell(Ended(outcome))
-    if not (path / PAGE).exists():
-        write_page(path, record)
     return Comparison(path, outcomes_of(record), record)
 
 
@@ -227,7 +233,9 @@ def _of(name: str, tell: Listener) -> OfTraining:
 
 
 @contextmanager
-def _saying_how_to_go_on(path: Path, record: Record, elsewhere: bool) -> Iterator[None]:
+def _saying_how_to_go_on(
+    path: Path, record: Record, elsewhere: bool, more_words: Sequence[str]
+) -> Iterator[None]:
     """Where the block is interrupted, or what trains is lost, say how the comparison goes on.
 
     Raises
@@ -237,7 +245,7 @@ def _saying_how_to_go_on(path: Path, record: Record, elsewhere: bool) -> Iterato
     LostError
         Its text has what to type.
     """
-    go_on = f"throughtime compare --resume --out {shlex.quote(str(path))}"
+    go_on = shlex.join(["throughtime", "compare", "--resume", "--out", str(path), *more_words])
     try:
         yield
     except KeyboardInterrupt as stop:

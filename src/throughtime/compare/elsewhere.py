@@ -1,14 +1,11 @@
-"""Variants trained side by side, wherever an engine runs them: their runs come back as if they had been trained here."""
+"""Variants trained side by side, wherever an engine runs them."""
 
-import json
-import shlex
 import shutil
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from html import escape
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from throughtime.cluster.engine import Engine
 from throughtime.compare.events import Training
@@ -25,55 +22,26 @@ from throughtime.training.events import Event, IncidentMet, Listener, Noticed
 Files: TypeAlias = dict[str, bytes]
 Callbacks: TypeAlias = Callable[[Variant, Path], Iterable[Listener]]
 
-# How a path stands in files that tell it.
-_SPELLED: Mapping[str, Callable[[str], str]] = {
-    ".jsonl": lambda text: json.dumps(text)[1:-1],
-    ".html": escape,
-}
 
-
-@dataclass(frozen=True)
-class Job:
-    """A variant to be trained.
-
-    Attributes
-    ----------
-    variant : Variant
-    path : str
-        Where its run will lie.
-    begun : dict of str to bytes
-        The run so far.
-    """
-
-    variant: Variant
-    path: str
-    begun: Files
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all of them learn from, and who hears of it."""
+class Shared(NamedTuple):
+    """What all variants learn from, and who hears of it."""
 
     tokens: Tokens
     tokenizer: Tokenizer
     callbacks: Callbacks
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What comes back.
+class Trained(NamedTuple):
+    """What comes back of a variant.
 
     Attributes
     ----------
     outcome : Outcome
-    files : dict of str to bytes
-        The run.
     told : list of Event
         What should be known of its training.
     """
 
     outcome: Outcome
-    files: Files
     told: list[Event]
 
 
@@ -84,14 +52,16 @@ def train_elsewhere(
     shared: Shared,
     tell: Callable[[Training], object],
 ) -> Generator[Outcome, None, None]:
-    """Train variants through an engine, and write their runs.
+    """Train variants through an engine, each in a run directory in `out` that is called after it.
+
+    Where the engine sees the files of this machine, it is trained there; elsewhere in a directory of that machine, whose
+    files come back when it has ended. One that was begun goes on.
 
     Parameters
     ----------
     engine : Engine
     variants : sequence of Variant
     out : Path
-        Where the runs go, each into a directory called after its variant; one that was begun there goes on.
     shared : Shared
     tell : callable
         Told what should be known of a variant's training when it has ended.
@@ -108,51 +78,60 @@ def train_elsewhere(
     LostError
         What trained a variant has died.
     """
-    jobs = [Job(each, str(out / each.name), _begun(out / each.name)) for each in variants]
-    for index, trained in engine.run(_train, jobs, shared):
-        name = variants[index].name
-        _put(out / name, trained.files)
-        for event in trained.told:
-            tell(Training(name, event))
-        yield trained.outcome
+    out = out.absolute()  # a worker may have another working directory
+    ended = (
+        _in_place(engine, variants, out, shared)
+        if engine.sees_files
+        else _away(engine, variants, out, shared)
+    )
+    for index, (outcome, told) in ended:
+        for event in told:
+            tell(Training(variants[index].name, event))
+        yield outcome
 
 
-def _train(job: Job, shared: Shared) -> Trained:
-    """Train a variant in a directory that is gone afterwards."""
+# ------------------------------------------------------------ on the disk of this machine
+
+
+def _in_place(
+    engine: Engine, variants: Sequence[Variant], out: Path, shared: Shared
+) -> Iterator[tuple[int, Trained]]:
+    return engine.run(_train, [(each, out / each.name) for each in variants], shared)
+
+
+def _train(job: tuple[Variant, Path], shared: Shared) -> Trained:
+    """Train a variant in its run directory."""
+    variant, run = job
     told: list[Event] = []
 
     def hear(event: Event) -> None:
         if isinstance(event, Noticed | IncidentMet):
             told.append(event)
 
-    with TemporaryDirectory(prefix="throughtime-") as place:
-        run = Path(place, job.variant.name)
-        _write(run, job.begun)
-        callbacks = [hear, *shared.callbacks(job.variant, run)]
-        outcome = train_variant(job.variant, shared.tokens, shared.tokenizer, run, callbacks)
-        files = {
-            name: _told_of(content, run, job.path, Path(name).suffix) for name, content in _read(run).items()
-        }
-    for place_in_list, event in enumerate(told):
-        assert isinstance(event, Noticed | IncidentMet)
-        told[place_in_list] = replace(event, line=_renamed(event.line, run, job.path))
-    if outcome.stopped is not None:
-        outcome = replace(outcome, stopped=_renamed(outcome.stopped, run, job.path))
-    return Trained(outcome, files, told)
+    callbacks = [hear, *shared.callbacks(variant, run)]
+    return Trained(train_variant(variant, shared.tokens, shared.tokenizer, run, callbacks), told)
 
 
-def _told_of(content: bytes, run: Path, path: str, suffix: str) -> bytes:
-    """A file's content, with the run's name where it will lie for that where it was trained."""
-    spell = _SPELLED.get(suffix)
-    if spell is None:
-        return content
-    return _renamed(content.decode(), run, path, spell).encode("utf-8", "backslashreplace")
+# ------------------------------------------------------------ on another machine
 
 
-def _renamed(text: str, run: Path, path: str, spell: Callable[[str], str] = str) -> str:
-    # In what one may type, a name with spaces is quoted.
-    typed = text.replace(f"replay {run} ", spell(f"replay {shlex.quote(path)} "))
-    return typed.replace(str(run), spell(path))
+def _away(
+    engine: Engine, variants: Sequence[Variant], out: Path, shared: Shared
+) -> Iterator[tuple[int, Trained]]:
+    jobs = [(each, _begun(out / each.name)) for each in variants]
+    for index, (trained, files) in engine.run(_train_away, jobs, shared):
+        _put(out / variants[index].name, files)
+        yield index, trained
+
+
+def _train_away(job: tuple[Variant, Files], shared: Shared) -> tuple[Trained, Files]:
+    """Train a variant in a directory that is gone afterwards."""
+    variant, begun = job
+    # What is told of the run, and what its files say, then name it as it is called in `out`.
+    run = Path(variant.name)
+    with TemporaryDirectory(prefix="throughtime-", ignore_cleanup_errors=True) as place, chdir(place):
+        _write(run, begun)
+        return _train((variant, run), shared), _read(run)
 
 
 def _begun(run: Path) -> Files:
@@ -171,14 +150,14 @@ def _read(run: Path) -> Files:
 
 def _put(run: Path, files: Files) -> None:
     """Write a run in the place of what was begun of it: the whole of it appears at once."""
-    unfinished = run.with_name(f".{run.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        _write(unfinished, files)
-        shutil.rmtree(run, ignore_errors=True)
-        unfinished.replace(run)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    new, old = (run.with_name(f".{run.name}.{which}") for which in ("new", "old"))
+    for each in (new, old):
+        shutil.rmtree(each, ignore_errors=True)
+    _write(new, files)
+    if run.exists():
+        run.replace(old)
+    new.replace(run)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(run: Path, files: Files) -> None:

@@ -119,9 +119,29 @@ def held(path: Path) -> Iterator[None]:
         (path / CHECKPOINTS).mkdir(
             parents=True, exist_ok=True
         )  # before all else: it shows whose the directory is
+    except OSError as error:
+        raise unusable(path, error) from None
+    with locked(path):
+        try:
+            _sweep(path)
+        except OSError as error:
+            raise unusable(path, error) from None
+        yield
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a directory of any kind, made if it is not there, while the block runs.
+
+    Raises
+    ------
+    RunError
+        Another process holds it, or it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path / LOCK, timeout=0.5)  # so long may `is_held` have it
         lock.acquire()
-        _sweep(path)
     except Timeout:
         raise _in_use(path) from None
     except OSError as error:
