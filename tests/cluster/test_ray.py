@@ -253,7 +253,7 @@ def test_command_line_runs_trials_on_the_cluster_and_says_nothing_else(cluster, 
     ]
     assert main([*task, "--ray", "local"]) == 0
     out, err = capfd.readouterr()
-    assert "random-permutation, length 4: 0 of 2 seeds succeeded." in out
+    assert "random-permutation, length 4: of the seeds succeeded 0 of 2 (2 capped); " in out
     assert [line[:6] for line in err.splitlines()] == ["1 of 2", "2 of 2"]
 
 

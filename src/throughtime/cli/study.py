@@ -102,7 +102,8 @@ def _whatever_happens(reports: "Reports", again: list[str]) -> "Iterator[None]":
     from throughtime.errors import Interrupted, LostError
 
     def told() -> str:
-        count = f"{reports.done} trials have their results" if reports.done else "Results so far lie"
+        known = reports.done is not None
+        count = f"{reports.done} trials have their results" if known else "results so far lie"
         kept = f"{count} in {reports.path}"
         return f"{kept}. Go on with: {program()} {shlex.join(again)}"
 

@@ -33,9 +33,9 @@ class Reports:
         self.path, self.table, self.page = path, path / TABLE, path / PAGE
 
     @property
-    def done(self) -> int:
-        """Trials that have a result."""
-        return 0 if self._progress is None else self._progress.done
+    def done(self) -> int | None:
+        """Trials that have a result; None before anything has been heard."""
+        return None if self._progress is None else self._progress.done
 
     def hear(self, progress: Progress) -> None:
         """Take account of a trial that has ended; what was written a while ago is written anew."""
