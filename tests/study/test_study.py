@@ -12,6 +12,7 @@ from throughtime.study.run import run_study
 from throughtime.study.store import Store
 from throughtime.study.task_trial import TaskTrial
 from throughtime.study.trial import Result
+from throughtime.training.directory import locked
 
 SMALL = """
 [settings]
@@ -102,6 +103,14 @@ def test_study_finds_again_what_it_has_and_runs_the_rest_once(file, tmp_path):
     assert all(each.result.processor for each in found)
     assert run_study(study, tmp_path / "out", engine) == found
     assert len(engine.ran) == 12
+
+
+def test_two_studies_do_not_work_in_one_directory(file, tmp_path):
+    study = read_study(file)
+    with locked(tmp_path / "out"), pytest.raises(tt.RunError, match="is in use by another process"):
+        run_study(study, tmp_path / "out", Processes(1))
+    run_study(study, tmp_path / "out", Processes(1))
+    assert {entry.name for entry in (tmp_path / "out").iterdir()} <= {"trials", ".lock"}
 
 
 def test_way_is_called_by_what_sets_it_apart(tmp_path):

@@ -10,7 +10,7 @@ from throughtime.study.plan import Planned, Study
 from throughtime.study.store import Store
 from throughtime.study.time_left import TimeLeft
 from throughtime.study.trial import Corpora, Result, Trial, run_trial
-from throughtime.training.directory import held
+from throughtime.training.directory import locked
 
 
 class Found(NamedTuple):
@@ -76,8 +76,7 @@ def run_study(
     LostError
         What ran a trial has died; results so far are kept.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with held(out):
+    with locked(out):
         store = Store(out)
         known = {each.trial: result for each in study.trials if (result := store.get(each)) is not None}
         return run_planned(study.trials, study.corpora, engine, watch, known, store.put)

@@ -162,7 +162,7 @@ def _sweep(path: Path) -> None:
 
 def _in_use(path: Path) -> RunError:
     return RunError(
-        f"{path} is in use by another process; expected a run that none is training. Wait for it, or name another one."
+        f"{path} is in use by another process; expected a directory that none works in. Wait for it, or name another one."
     )
 
 
