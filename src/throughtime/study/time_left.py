@@ -1,5 +1,6 @@
 """How long a study will still take, by the trials that have ended."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,8 +14,8 @@ class TimeLeft:
     """An estimate that grows better with each trial that ends.
 
     A trial is taken to last as long as the mean of those most like it: of the same way, on the same task of the same length or
-    the same text; else of any way. Where there is none yet, it is taken to need all the updates that it may make, each in
-    proportion to its length as long as those that were made: more than it may need, as too little is soon believed.
+    the same text; else of any way. Where there is none yet, nobody knows whether it will need as many updates as those that
+    have ended, or all that it may make: it is taken to need their geometric mean, each as long in proportion to its length.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ class TimeLeft:
         self._begun: dict[Trial, float] = {}
         self._seen: dict[tuple[object, ...], _Mean] = {}
         self._pace: dict[bool, _Mean] = {}
+        self._steps = _Mean()
         self._width, self._clock = width, clock
         for each in planned:
             if each.trial in results:
@@ -71,6 +73,7 @@ class TimeLeft:
             self._seen.setdefault(like, _Mean()).add(result.seconds, 1)
         work = result.steps * _size(planned)
         self._pace.setdefault(planned.trial.span is None, _Mean()).add(result.seconds, work)
+        self._steps.add(result.steps, 1)
 
     def _begin(self) -> None:
         waiting = (trial for trial in self._left if trial not in self._begun)
@@ -82,18 +85,19 @@ class TimeLeft:
             if like in self._seen:
                 return self._seen[like].value
         pace = self._pace.get(planned.trial.span is None) or next(iter(self._pace.values()))
-        return pace.value * planned.trial.max_steps * _size(planned)
+        steps = math.sqrt(self._steps.value * planned.trial.max_steps)
+        return pace.value * steps * _size(planned)
 
 
 @dataclass
 class _Mean:
-    """Seconds for each unit of something."""
+    """So much of something for each unit of something else."""
 
     total: float = 0.0
     units: float = 0.0
 
-    def add(self, seconds: float, units: float) -> None:
-        self.total += seconds
+    def add(self, amount: float, units: float) -> None:
+        self.total += amount
         self.units += units
 
     @property
