@@ -57,7 +57,7 @@ def add(job, shared):
 
 
 def whoami(job, shared):
-    return os.getpid(), os.environ.get("OPENBLAS_NUM_THREADS"), tt.__file__
+    return os.getpid(), os.environ.get("OPENBLAS_NUM_THREADS"), tt.__file__, os.nice(0)
 
 
 def fail(job, shared):
@@ -93,9 +93,10 @@ def test_each_job_is_run_once_with_what_all_share(cluster):
 
 def test_jobs_run_elsewhere_on_one_thread_with_the_same_modules(cluster):
     found = dict(cluster.run(whoami, range(6), None)).values()
-    assert os.getpid() not in {pid for pid, _, _ in found}
-    assert {threads for _, threads, _ in found} == {"1"}
-    assert {file for _, _, file in found} == {tt.__file__}
+    assert os.getpid() not in {pid for pid, *_ in found}
+    assert {threads for _, threads, *_ in found} == {"1"}
+    assert {file for _, _, file, _ in found} == {tt.__file__}
+    assert {nice for *_, nice in found} == {os.nice(0)}  # as urgent as processes of our own
 
 
 def test_program_hears_its_own_signals_and_the_cluster_this_machine_alone(cluster):

@@ -69,6 +69,9 @@ def connected(address: str, limit: int | None) -> Iterator[None]:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that it is used
             # Jobs that its watch over the memory ends would be begun again without an end.
             os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
+            # A cluster of this machine works for nobody else: beside other programs its jobs, by default the nicest of all,
+            # would hardly get on.
+            os.environ.setdefault("RAY_worker_niceness", "0")
             undo.callback(_disconnect)
             try:
                 ray.init(address, **settings)
