@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import tomllib
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.test_compare import TINY, TWO, variants_of
-from tests.cluster.until import until, working
+from tests.cluster.until import program, until, working
 
 import throughtime as tt
 from throughtime.cluster.processes import Processes
@@ -137,22 +136,16 @@ def test_compare_keeps_the_names_of_files_for_wherever_a_variant_is_trained(cli,
 def test_interruption_while_workers_start_is_told_in_one_line(corpus, tmp_path, seconds):
     two = [word if word != "12" else "100000000" for word in (*TWO, *TINY)]
     words = ["compare", str(corpus), "--out", "c", *two, "--jobs", "2", "--quiet"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "throughtime", *words],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as program:
-        until(lambda: len(working(program.pid)) > 1)  # it begins with its workers
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+    command = [sys.executable, "-m", "throughtime", *words]
+    with program(command, cwd=tmp_path, env=environment) as compare:
+        until(lambda: len(working(compare.pid)) > 1, 300)  # it begins with its workers
         time.sleep(seconds)
-        os.killpg(program.pid, signal.SIGINT)  # as a terminal does
-        out, err = program.communicate(timeout=60)
-    assert (program.returncode, out) == (130, "")
+        os.killpg(compare.pid, signal.SIGINT)  # as a terminal does
+        out, err = compare.communicate(timeout=300)
+        until(lambda: working(compare.pid) == [])
+    assert (compare.returncode, out) == (130, "")
     assert err == (
         "throughtime: interrupted with 2 of the variants to come; the comparison so far lies in c. Go on with: throughtime "
         "compare --resume --out c --jobs 2\n"
     )
-    until(lambda: working(program.pid) == [])

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import Future
@@ -12,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.cluster.until import alive, until, working
+from tests.cluster.until import alive, program, until, working
 from tests.compare.conftest import TEXT, bursting, variant
 from tests.study.test_study import SMALL
 
@@ -284,19 +283,19 @@ def test_interrupted_study_leaves_no_process(tmp_path, place, number, said):
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     command = [sys.executable, "-m", "throughtime", "study", "long.toml", "--ray", "local", "--jobs", "1"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, start_new_session=True, text=True, **pipes
-    ) as program:
-        until(lambda: program.poll() is not None or any("ray::call" in each for each in working(program.pid)))
+    with program(command, cwd=tmp_path, env=environment) as study:
+        until(
+            lambda: study.poll() is not None or any("ray::call" in each for each in working(study.pid)), 300
+        )
         if number == signal.SIGINT:
-            os.killpg(program.pid, number)  # as a terminal does
+            os.killpg(study.pid, number)  # as a terminal does
         else:
-            program.send_signal(number)
-        out, err = program.communicate(timeout=300)
-    assert (program.returncode, out) == (128 + number, "")
+            study.send_signal(number)
+        out, err = study.communicate(timeout=300)
+        left = working(study.pid)
+    assert (study.returncode, out) == (128 + number, "")
     assert err.startswith(f"throughtime: {said}; 0 trials have their results in studies/long. Go on with: ")
     assert err.endswith(" study long.toml --out studies/long --jobs 1 --ray local\n")
     assert err.count("\n") == 1
-    assert working(program.pid) == []
+    assert left == []
     assert os.listdir(place) == []

@@ -1,7 +1,30 @@
-"""Waiting for other processes, with an end."""
+"""Other processes: waiting for them, with an end, and leaving none behind."""
 
+import os
+import signal
 import subprocess
 import time
+from contextlib import contextmanager, suppress
+
+
+@contextmanager
+def program(command, **settings):
+    """A program in a session of its own, as in a terminal: it hears Ctrl-C. Nothing of it outlives the block."""
+    with subprocess.Popen(
+        command,
+        start_new_session=True,
+        # Whatever started the tests in the background may have had them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **settings,
+    ) as running:
+        try:
+            yield running
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
 
 
 def until(condition, seconds=60):
