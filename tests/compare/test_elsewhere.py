@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
-from tests.cluster.until import until
+from tests.cluster.until import program, until
 from tests.compare.conftest import TEXT, bursting, variant
 from tests.compare.test_comparison import interrupt_at
 
@@ -227,18 +226,11 @@ def test_interrupted_variants_keep_their_checkpoints(tmp_path):
         "TMPDIR": str(place),
         "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
     }
-    with subprocess.Popen(
-        [sys.executable, "program.py"],
-        cwd=tmp_path,
-        env=environment,
-        start_new_session=True,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as program:
+    with program([sys.executable, "program.py"], cwd=tmp_path, env=environment) as running:
         checkpoints = [tmp_path / "c" / name / "checkpoints" for name in "ab"]
-        until(lambda: all(len(list(each.glob("step-*.safetensors"))) > 1 for each in checkpoints))
-        os.killpg(program.pid, signal.SIGINT)  # as a terminal does
-        _, err = program.communicate(timeout=60)
+        until(lambda: all(len(list(each.glob("step-*.safetensors"))) > 1 for each in checkpoints), 300)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        _, err = running.communicate(timeout=300)
     assert err.splitlines()[-1].startswith(
         "throughtime.errors.Interrupted: interrupted with 2 of the variants"
     )
