@@ -47,7 +47,7 @@ def study(
 
     The file has a table [settings] for what all trials have in common, a table [grid] of lists, each varied with each other,
     and a table [[method]] with a name for each way of training. Settings are spelled as in throughtime task, or where a
-    corpus is named, as in throughtime train. The results are a table, results.parquet, and a page, study.html.
+    corpus is named, as in throughtime train, if they concern the model and its updates. The results are a table, results.parquet, and a page, study.html.
     """
     from throughtime.cli.engine import engine
     from throughtime.study.display import display

@@ -80,7 +80,7 @@ class Group:
 
     @property
     def val_bits_per_char(self) -> float | None:
-        """The same in bits per character; None where a token is none."""
+        """The same in bits per character; None where not every character is scored."""
         return _mean([each.val_bits_per_char for each in self.results])
 
 
@@ -90,15 +90,13 @@ class Horizons:
 
     Attributes
     ----------
-    median, low, high : float or None
+    median : float or None
         Of those that are known.
     censored : bool
         Whether the median, at least, rests on horizons that are only known to be at least so long.
     """
 
     median: float | None
-    low: float | None
-    high: float | None
     censored: bool
 
     @classmethod
@@ -106,12 +104,10 @@ class Horizons:
         """Of horizons, and whether each is censored."""
         known = sorted((lag, censored) for lag, censored in found if lag is not None)
         if not known:
-            return cls(None, None, None, False)
-        lags = [lag for lag, _ in known]
-        middle = median(lags)
+            return cls(None, False)
         # A longer one in place of a censored one could raise the median only from the lower half up.
         lower = known[: len(known) // 2 + 1]
-        return cls(middle, lags[0], lags[-1], any(censored for _, censored in lower))
+        return cls(median(lag for lag, _ in known), any(censored for _, censored in lower))
 
 
 def groups_of(found: Sequence[Found]) -> list[Group]:
