@@ -36,6 +36,19 @@ def test_page_shows_success_and_horizons_over_the_lengths():
     assert "30-40" in content
 
 
+def test_each_horizon_is_in_its_own_chart():
+    def charts(**horizons):
+        trials = [*found("sgd", 20, result(**horizons)), *found("sgd", 30, result(**horizons))]
+        return page(trials).split("<h3>")[1:]
+
+    success, after, before = charts()
+    assert charts(horizon_after=2)[0] == success
+    assert charts(horizon_after=2)[1] != after
+    assert charts(horizon_after=2)[2].split("</figure>")[0] == before.split("</figure>")[0]
+    assert charts(horizon_before=2)[1] == after
+    assert charts(horizon_before=2)[2].split("</figure>")[0] != before.split("</figure>")[0]
+
+
 def test_page_loads_nothing():
     content = page(found("sgd", 20, result()))
     assert not re.search(r"(src|href)=|url\(|<script|@import", content)
